@@ -1,0 +1,20 @@
+// What every command of the CLI gets from its caller; tests pass their own streams.
+
+import type { Readable, Writable } from 'node:stream'
+import type { Command } from 'commander'
+
+export interface Io {
+  readonly stdin: Readable
+  /** Results only. */
+  readonly stdout: Writable
+  /** Progress and logs. */
+  readonly stderr: Writable & { readonly isTTY?: boolean }
+  /** Aborted by SIGINT or SIGTERM: stop taking new work, finish or journal what is in flight. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Adds one command to the program. Its action calls `finish` with the exit code: 0 done, 1 run
+ * incomplete, 2 configuration or usage, 65 bad input, 75 try again, 130/143 interrupted.
+ */
+export type RegisterCommand = (program: Command, io: Io, finish: (exitCode: number) => void) => void
