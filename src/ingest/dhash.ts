@@ -1,0 +1,69 @@
+// 64-bit difference hash: near copies of an image (re-compressed, resized) differ in 0-2 bits.
+
+import type { DecodedImage } from '../core/types.ts'
+
+const COLUMNS = 9
+const ROWS = 8
+// Pixels read per cell and axis at most: more change no bit that survives re-compression.
+const SAMPLES = 32
+
+/**
+ * The image is cut into 9 x 8 cells; a cell's value is the mean luma (ITU-R BT.601) of its pixels,
+ * of a regular grid of them where a cell has more than 32 per axis. Bit = the cell is brighter than
+ * its left neighbour; row by row from the top left, the first bit is the highest.
+ *
+ * @returns 16 hex digits
+ */
+export function dhash({ data, width, height }: DecodedImage): string {
+  const columns = edges(width, COLUMNS)
+  const rows = edges(height, ROWS)
+  let hex = ''
+  for (const row of rows) {
+    let bits = 0
+    let left = 0
+    for (const [index, column] of columns.entries()) {
+      const mean = meanLuma(data, width, column, row)
+      if (index > 0) bits = (bits << 1) | (mean > left ? 1 : 0)
+      left = mean
+    }
+    hex += bits.toString(16).padStart(2, '0')
+  }
+  return hex
+}
+
+interface Cell {
+  readonly start: number
+  readonly end: number
+  readonly step: number
+}
+
+/** `count` cells along an axis of `size` pixels; each has at least one, so small images share some. */
+function edges(size: number, count: number): Cell[] {
+  return Array.from({ length: count }, (_, index) => {
+    const start = Math.floor((index * size) / count)
+    const end = Math.max(start + 1, Math.floor(((index + 1) * size) / count))
+    return { start, end, step: Math.max(1, Math.floor((end - start) / SAMPLES)) }
+  })
+}
+
+function meanLuma(data: Uint8Array, width: number, column: Cell, row: Cell): number {
+  let sum = 0
+  let count = 0
+  for (let y = row.start; y < row.end; y += row.step) {
+    const line = y * width
+    for (let x = column.start; x < column.end; x += column.step) {
+      const at = (line + x) * 3
+      sum += 299 * (data[at] ?? 0) + 587 * (data[at + 1] ?? 0) + 114 * (data[at + 2] ?? 0)
+      count++
+    }
+  }
+  return sum / count
+}
+
+/** Bits in which two hashes differ, 0..64. */
+export function dhashDistance(a: string, b: string): number {
+  let differing = BigInt(`0x${a}`) ^ BigInt(`0x${b}`)
+  let count = 0
+  for (; differing > 0n; differing >>= 1n) count += Number(differing & 1n)
+  return count
+}

@@ -1,0 +1,171 @@
+// Names to checked addresses, once per name and time to live: what was checked is what is connected
+// to, so a second answer (DNS rebinding) is never asked for. Uses c-ares: no thread of libuv's pool.
+
+import { promises as dns } from 'node:dns'
+import { SampleError, messageOf } from '../../core/errors.ts'
+import type { AddressRule } from './guard.ts'
+
+export interface DnsAnswer {
+  readonly address: string
+  /** Seconds. */
+  readonly ttl: number
+}
+
+/** One question of one record type; rejects with an error whose `code` is one of node:dns. */
+export type DnsQuery = (host: string, family: 4 | 6) => Promise<readonly DnsAnswer[]>
+
+export interface ResolvedAddress {
+  readonly address: string
+  readonly family: 4 | 6
+}
+
+/** Asks the given servers ("1.1.1.1:53"), or the system's when there are none. */
+export function createDnsQuery(servers: readonly string[], timeoutMs: number): DnsQuery {
+  // Two tries inside the limit; the second one waits longer by c-ares' own rule.
+  const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 3), tries: 2 })
+  if (servers.length > 0) resolver.setServers([...servers])
+  return (host, family) =>
+    family === 4 ? resolver.resolve4(host, { ttl: true }) : resolver.resolve6(host, { ttl: true })
+}
+
+export interface ResolverOptions {
+  readonly query: DnsQuery
+  readonly rule: AddressRule
+  readonly ipv6: boolean
+  readonly timeoutMs: number
+  readonly now?: () => number
+}
+
+export interface Resolver {
+  /**
+   * The addresses of a name that the rule allows; never empty.
+   *
+   * @throws SampleError dns_nxdomain, dns_timeout, dns_servfail or addr_blocked
+   */
+  resolve(host: string): Promise<readonly ResolvedAddress[]>
+}
+
+interface Entry {
+  readonly answer: Promise<readonly ResolvedAddress[]>
+  /** Milliseconds of `now`; infinite while the question is open. */
+  expires: number
+}
+
+const MAX_ENTRIES = 20_000
+const MAX_TTL_S = 3600
+// A name that does not exist, or whose servers are ill, is asked again after this long.
+const NEGATIVE_MS = { dns_nxdomain: 300_000, other: 5_000 }
+
+export function createResolver(options: ResolverOptions): Resolver {
+  const now = options.now ?? Date.now
+  const cache = new Map<string, Entry>()
+
+  const lookUp = (host: string): Entry => {
+    const asked = ask(host, options)
+    const entry: Entry = { answer: asked.then((found) => found.addresses), expires: Infinity }
+    asked.then(
+      (found) => (entry.expires = now() + Math.min(found.ttl, MAX_TTL_S) * 1000),
+      (error: unknown) => {
+        const gone = error instanceof SampleError && error.code === 'dns_nxdomain'
+        entry.expires = now() + (gone ? NEGATIVE_MS.dns_nxdomain : NEGATIVE_MS.other)
+      },
+    )
+    return entry
+  }
+  return {
+    resolve: (text) => {
+      const host = text.toLowerCase().replace(/\.$/, '')
+      const known = cache.get(host)
+      if (known !== undefined && known.expires > now()) return known.answer
+      cache.delete(host)
+      if (cache.size >= MAX_ENTRIES) {
+        // Insertion order: the oldest question leaves first.
+        for (const oldest of cache.keys()) {
+          cache.delete(oldest)
+          break
+        }
+      }
+      const entry = lookUp(host)
+      cache.set(host, entry)
+      return entry.answer
+    },
+  }
+}
+
+interface Found {
+  readonly addresses: readonly ResolvedAddress[]
+  /** Seconds, the smallest of the answers. */
+  readonly ttl: number
+}
+
+async function ask(host: string, options: ResolverOptions): Promise<Found> {
+  const answers = await allAnswers(host, options)
+  const addresses: ResolvedAddress[] = []
+  let reason: string | undefined
+  for (const { address, family } of answers) {
+    const refusal = options.rule(address)
+    if (refusal === undefined) addresses.push({ address, family })
+    else reason ??= `${address}, which is ${refusal}`
+  }
+  if (addresses.length === 0) {
+    throw new SampleError('addr_blocked', `${host} is ${reason ?? 'without address'}`, { host })
+  }
+  return { addresses, ttl: Math.min(...answers.map((answer) => answer.ttl)) }
+}
+
+type FamilyAnswer = DnsAnswer & { readonly family: 4 | 6 }
+
+async function allAnswers(host: string, options: ResolverOptions): Promise<FamilyAnswer[]> {
+  // RFC 6761: these names never leave the machine, whatever a server says.
+  if (host === 'localhost' || host.endsWith('.localhost')) {
+    return [
+      { address: '127.0.0.1', family: 4, ttl: MAX_TTL_S },
+      { address: '::1', family: 6, ttl: MAX_TTL_S },
+    ]
+  }
+  const families: readonly (4 | 6)[] = options.ipv6 ? [4, 6] : [4]
+  const asked = families.map((family) =>
+    withTimeout(options.query(host, family), options.timeoutMs, host).then((list) =>
+      list.map((answer) => ({ ...answer, family })),
+    ),
+  )
+  const results = await Promise.allSettled(asked)
+  const found = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  if (found.length > 0) return found
+
+  // With no address at all, a transient failure of either question decides: it may be cured.
+  const errors = results.flatMap((result) =>
+    result.status === 'rejected' ? [dnsError(host, result.reason)] : [],
+  )
+  const transient = errors.find((error) => error.code !== 'dns_nxdomain')
+  throw (
+    transient ?? errors[0] ?? new SampleError('dns_nxdomain', `${host} has no address`, { host })
+  )
+}
+
+function dnsError(host: string, cause: unknown): SampleError {
+  if (cause instanceof SampleError) return cause
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const context = { host, cause }
+  const detail = `${host}: ${code === '' ? messageOf(cause) : code}`
+  // ENODATA: the name exists without an address of this kind. EBADNAME: no name at all.
+  if (code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EBADNAME') {
+    return new SampleError('dns_nxdomain', detail, context)
+  }
+  if (code === 'ETIMEOUT') return new SampleError('dns_timeout', detail, context)
+  return new SampleError('dns_servfail', detail, context)
+}
+
+async function withTimeout<T>(promise: Promise<T>, timeoutMs: number, host: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new SampleError('dns_timeout', `${host}: no answer in ${timeoutMs} ms`, { host }))
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

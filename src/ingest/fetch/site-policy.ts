@@ -1,0 +1,152 @@
+// What a site says about itself, once per origin: robots.txt and /.well-known/tdmrep.json, fetched
+// through the same guarded path as images and kept for at most 24 hours.
+
+import { SampleError } from '../../core/errors.ts'
+import type { FetchOptions } from '../fetch-options.ts'
+import { matchesPath, normalisePath } from './path-pattern.ts'
+import { parseRobots, type Robots } from './robots.ts'
+
+/**
+ * A small text file of the site: its text, or null when the site has none (4xx, too many redirects).
+ * Shared by every row of the site, so no single row can abort it; its deadline ends it.
+ */
+export type FetchText = (url: URL, maxBytes: number) => Promise<string | null>
+
+export interface SitePolicies {
+  /**
+   * Returns if the URL may be fetched and used.
+   *
+   * @throws SampleError robots_disallowed, optout_header, robots_unreachable, or why the site
+   *   cannot be reached at all
+   */
+  check(url: URL, signal: AbortSignal): Promise<void>
+}
+
+interface SitePolicy {
+  readonly robots: Robots | undefined
+  /** Normalised path patterns with a reservation. */
+  readonly reserved: readonly string[]
+}
+
+interface Entry {
+  readonly policy: Promise<SitePolicy>
+  expires: number
+}
+
+const DAY_MS = 86_400_000
+// A site whose robots.txt cannot be had is asked again after this long; all its rows fail until then.
+const UNREACHABLE_MS = 60_000
+const MAX_SITES = 20_000
+// RFC 9309 asks for at least 500 KiB; rules behind that are not read.
+const MAX_ROBOTS_BYTES = 512 * 1024
+const MAX_TDM_BYTES = 256 * 1024
+
+// Failures on the way to the site that every row of it would meet as well: they keep their code.
+const UNREACHED = /^(dns_|connect_|tls_|addr_|url_|redirect_blocked|host_)/
+
+export function createSitePolicies(
+  options: Pick<FetchOptions, 'robots' | 'optOut'>,
+  token: string,
+  fetchText: FetchText,
+  now: () => number = Date.now,
+): SitePolicies {
+  const sites = new Map<string, Entry>()
+  const { optOut } = options
+  const wantsRobots =
+    options.robots || optOut.contentUsage.length > 0 || optOut.contentSignal.length > 0
+
+  const load = async (origin: string): Promise<SitePolicy> => {
+    const [robots, reserved] = await Promise.all([
+      wantsRobots ? loadRobots(new URL('/robots.txt', origin), token, fetchText) : undefined,
+      optOut.tdmReservation ? loadReserved(origin, fetchText) : [],
+    ])
+    return { robots, reserved }
+  }
+  const policyOf = (origin: string): Promise<SitePolicy> => {
+    const known = sites.get(origin)
+    if (known !== undefined && known.expires > now()) return known.policy
+    sites.delete(origin)
+    if (sites.size >= MAX_SITES) sites.delete(sites.keys().next().value ?? '')
+    const policy = load(origin)
+    const entry: Entry = { policy, expires: Infinity }
+    sites.set(origin, entry)
+    policy.then(
+      () => (entry.expires = now() + DAY_MS),
+      (error: unknown) => {
+        // A failure to connect is asked again at once: the circuit breaker keeps it from storming.
+        const refused = error instanceof SampleError && error.code === 'robots_unreachable'
+        entry.expires = refused ? now() + UNREACHABLE_MS : 0
+      },
+    )
+    return policy
+  }
+
+  return {
+    check: async (url, signal) => {
+      if (!wantsRobots && !optOut.tdmReservation) return
+      const { robots, reserved } = await policyOf(url.origin)
+      signal.throwIfAborted()
+      const path = url.pathname + url.search
+      const host = url.hostname
+      if (options.robots && robots?.isAllowed(path) === false) {
+        throw new SampleError('robots_disallowed', `robots.txt of ${url.host}`, { host })
+      }
+      const line = robots?.refusal(path, optOut)
+      if (line !== undefined) {
+        throw new SampleError('optout_header', `robots.txt of ${url.host}: ${line}`, { host })
+      }
+      const normal = normalisePath(path)
+      if (reserved.some((pattern) => matchesPath(pattern, normal))) {
+        throw new SampleError('optout_header', `tdmrep.json of ${url.host}: tdm-reservation 1`, {
+          host,
+        })
+      }
+    },
+  }
+}
+
+async function loadRobots(
+  url: URL,
+  token: string,
+  fetchText: FetchText,
+): Promise<Robots | undefined> {
+  try {
+    const text = await fetchText(url, MAX_ROBOTS_BYTES)
+    return text === null ? undefined : parseRobots(text, token)
+  } catch (error) {
+    if (!(error instanceof SampleError) || UNREACHED.test(error.code)) throw error
+    throw new SampleError('robots_unreachable', `${url.href}: ${error.code} ${error.message}`, {
+      ...error.context,
+      cause: error,
+    })
+  }
+}
+
+async function loadReserved(origin: string, fetchText: FetchText): Promise<readonly string[]> {
+  try {
+    const text = await fetchText(new URL('/.well-known/tdmrep.json', origin), MAX_TDM_BYTES)
+    return text === null ? [] : parseTdmRep(text)
+  } catch (error) {
+    // Only robots.txt has the rule that silence means no.
+    if (error instanceof SampleError) return []
+    throw error
+  }
+}
+
+/** The path patterns that a tdmrep.json reserves; [] if it is not one. */
+export function parseTdmRep(text: string): string[] {
+  let list: unknown
+  try {
+    list = JSON.parse(text)
+  } catch {
+    return []
+  }
+  if (!Array.isArray(list)) return []
+  return list.flatMap((item: unknown) => {
+    if (typeof item !== 'object' || item === null) return []
+    const entry = item as Readonly<Record<string, unknown>>
+    const { location, 'tdm-reservation': reservation } = entry
+    if (typeof location !== 'string' || Number(reservation) !== 1) return []
+    return [normalisePath(location)]
+  })
+}

@@ -1,0 +1,315 @@
+// One request over one checked connection: no redirects, no decompression, no proxy, no cookies.
+// Every limit of the options holds here, and every way to fail has its code.
+
+import { Agent, buildConnector, request, errors as undici, type Dispatcher } from 'undici'
+import { SampleError, messageOf } from '../../core/errors.ts'
+import { isAddress, stripBrackets, type AddressRule } from './guard.ts'
+import type { ResolvedAddress, Resolver } from './resolver.ts'
+
+export interface TransportOptions {
+  readonly userAgent: string
+  /** Sockets per origin. */
+  readonly perHost: number
+  readonly connectTimeoutMs: number
+  readonly headersTimeoutMs: number
+  readonly minBytesPerSecond: number
+  readonly minRateGraceMs: number
+  readonly rule: AddressRule
+  readonly resolver: Resolver
+}
+
+export interface GetOptions {
+  /** Aborted by the caller alone; the deadline is separate so that its failure has its own code. */
+  readonly signal: AbortSignal
+  /** From now to the last byte. */
+  readonly deadlineMs: number
+  readonly maxBytes: number
+  readonly accept: string
+  /**
+   * Called with status and headers before the body is read. Throws to refuse the body, which cuts
+   * the connection; returns false for a body of no interest (a redirect, an error page).
+   */
+  readonly onHeaders: (status: number, headers: ResponseHeaders) => boolean
+  /**
+   * Called once, when at least 32 bytes or the whole body are there; throws to refuse the rest. Not
+   * called for a compressed body, whose first bytes say nothing.
+   */
+  readonly onHead?: (head: Uint8Array) => void
+  /** Keep the first maxBytes of a longer body instead of refusing it. */
+  readonly cut?: boolean
+}
+
+/** Names in lower case; a repeated header is a list. */
+export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
+
+export interface Response {
+  readonly status: number
+  readonly headers: ResponseHeaders
+  /** As sent, still with its content-encoding; empty when onHeaders returned false. */
+  readonly body: Uint8Array
+}
+
+export interface Transport {
+  /** @throws SampleError; or the signal's reason when it is aborted */
+  get(url: URL, options: GetOptions): Promise<Response>
+  close(): Promise<void>
+}
+
+const MAX_HEADER_BYTES = 16 * 1024
+const KEEP_ALIVE_MS = 1_000
+// An unread body up to this size is drained, which keeps the connection; a longer one is cut off.
+const MAX_DRAIN_BYTES = 16 * 1024
+const HEAD_BYTES = 32
+
+export function createTransport(options: TransportOptions): Transport {
+  const agent = new Agent({
+    connect: guardedConnector(options),
+    connections: options.perHost,
+    pipelining: 1,
+    headersTimeout: options.headersTimeoutMs,
+    // Bytes that stop coming; a drip is caught by the minimum rate and the deadline.
+    bodyTimeout: Math.max(options.minRateGraceMs, 1000),
+    maxHeaderSize: MAX_HEADER_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+  })
+  return {
+    get: (url, get) => getOnce(agent, url, get, options),
+    close: () => agent.destroy(),
+  }
+}
+
+/**
+ * Connects to checked addresses only. A literal never reaches the lookup hook, so it is judged here;
+ * a name is resolved by our resolver alone, whose answers are checked, and the socket gets those.
+ */
+function guardedConnector(options: TransportOptions): buildConnector.connector {
+  const connect = buildConnector({
+    timeout: options.connectTimeoutMs,
+    allowH2: false,
+    lookup: (host, { all, family }, callback) => {
+      options.resolver.resolve(host).then(
+        (addresses) => {
+          const fitting = addresses.filter((entry) => fits(entry, family))
+          const first = fitting[0]
+          if (first === undefined)
+            callback(new Error(`no address of family ${family} for ${host}`), '')
+          else if (all === true) callback(null, [...fitting])
+          else callback(null, first.address, first.family)
+        },
+        (error: unknown) => {
+          callback(error as NodeJS.ErrnoException, '')
+        },
+      )
+    },
+  })
+  return (target, callback) => {
+    const host = stripBrackets(target.hostname)
+    const reason = isAddress(host) ? options.rule(host) : undefined
+    if (reason === undefined) connect(target, callback)
+    else callback(new SampleError('addr_blocked', `${host} is ${reason}`, { host }), null)
+  }
+}
+
+function fits(entry: ResolvedAddress, family: number | string | undefined): boolean {
+  if (family === undefined || family === 0) return true
+  return entry.family === (family === 'IPv4' ? 4 : family === 'IPv6' ? 6 : family)
+}
+
+/** What the request was doing when it failed: the same broken socket means different things. */
+interface Progress {
+  phase: 'connect' | 'body'
+  late: boolean
+}
+
+async function getOnce(
+  agent: Agent,
+  url: URL,
+  get: GetOptions,
+  options: TransportOptions,
+): Promise<Response> {
+  get.signal.throwIfAborted()
+  const progress: Progress = { phase: 'connect', late: false }
+  const controller = new AbortController()
+  const onAbort = () => {
+    controller.abort(get.signal.reason)
+  }
+  get.signal.addEventListener('abort', onAbort, { once: true })
+  const timer = setTimeout(() => {
+    progress.late = true
+    controller.abort()
+  }, get.deadlineMs)
+  try {
+    // Resolved ahead of the connect, so that a slow resolver is not taken for a slow server.
+    if (!isAddress(url.hostname)) {
+      await abortable(options.resolver.resolve(url.hostname), controller.signal)
+    }
+    return await exchange(agent, url, get, options, controller, progress)
+  } catch (error) {
+    get.signal.throwIfAborted()
+    // Only close() does this: no failure of the sample.
+    if (error instanceof undici.ClientDestroyedError || error instanceof undici.ClientClosedError) {
+      throw error
+    }
+    throw toSampleError(error, url, get, options, progress)
+  } finally {
+    clearTimeout(timer)
+    get.signal.removeEventListener('abort', onAbort)
+  }
+}
+
+async function exchange(
+  agent: Agent,
+  url: URL,
+  get: GetOptions,
+  options: TransportOptions,
+  controller: AbortController,
+  progress: Progress,
+): Promise<Response> {
+  const { statusCode, headers, body } = await request(url, {
+    dispatcher: agent,
+    signal: controller.signal,
+    headers: {
+      'user-agent': options.userAgent,
+      accept: get.accept,
+      'accept-encoding': 'identity',
+    },
+  })
+  progress.phase = 'body'
+  try {
+    if (!get.onHeaders(statusCode, headers)) {
+      await body.dump({ limit: MAX_DRAIN_BYTES, signal: controller.signal })
+      return { status: statusCode, headers, body: new Uint8Array(0) }
+    }
+    const bytes = await readBody(body, headers, get, options)
+    return { status: statusCode, headers, body: bytes }
+  } catch (error) {
+    // Ends the connection: the rest of a refused body is not worth its bytes.
+    body.on('error', () => undefined).destroy()
+    throw error
+  }
+}
+
+async function readBody(
+  body: Dispatcher.ResponseData['body'],
+  headers: ResponseHeaders,
+  get: GetOptions,
+  options: TransportOptions,
+): Promise<Uint8Array> {
+  const declared = Number(headers['content-length'])
+  if (declared > get.maxBytes && get.cut !== true) throw tooLarge(`${declared} bytes declared`, get)
+
+  const started = performance.now()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  let headSeen = get.onHead === undefined || contentEncoding(headers) !== undefined
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > get.maxBytes) {
+      if (get.cut === true) break
+      throw tooLarge(`more than ${get.maxBytes} bytes sent`, get)
+    }
+    if (!headSeen && length >= HEAD_BYTES) {
+      headSeen = true
+      get.onHead?.(chunk.length === length ? chunk : Buffer.concat(chunks))
+    }
+    const elapsed = performance.now() - started
+    if (elapsed > options.minRateGraceMs && length * 1000 < elapsed * options.minBytesPerSecond) {
+      throw new SampleError(
+        'stalled',
+        `${length} bytes in ${Math.round(elapsed)} ms; the minimum is ${options.minBytesPerSecond} bytes/s`,
+      )
+    }
+  }
+  const only = chunks[0]
+  const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length)
+  if (!headSeen && length > 0) get.onHead?.(whole)
+  return whole.length > get.maxBytes ? whole.subarray(0, get.maxBytes) : whole
+}
+
+function tooLarge(what: string, get: GetOptions): SampleError {
+  return new SampleError('body_too_large', `${what}; the limit is ${get.maxBytes}`)
+}
+
+/** The content-encoding in lower case; undefined for none. */
+export function contentEncoding(headers: ResponseHeaders): string | undefined {
+  const value = headers['content-encoding']
+  const name = (typeof value === 'string' ? value : (value ?? []).join()).trim().toLowerCase()
+  return name === '' || name === 'identity' ? undefined : name
+}
+
+/** Rejects when the signal is aborted, without waiting for the promise. */
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  let stop: (() => void) | undefined
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => {
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop)
+  }
+}
+
+const REFUSED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES'])
+const RESET = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET'])
+const PROTOCOL = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
+
+function toSampleError(
+  error: unknown,
+  url: URL,
+  get: GetOptions,
+  options: TransportOptions,
+  progress: Progress,
+): SampleError {
+  const host = url.hostname
+  const context = { host, cause: error }
+  if (error instanceof SampleError) {
+    return new SampleError(error.code, error.message, { ...error.context, host })
+  }
+  if (progress.late) return new SampleError('deadline', `not done in ${get.deadlineMs} ms`, context)
+  const code = errorCode(error)
+  const detail = code === '' ? messageOf(error) : code
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
+    return new SampleError('connect_timeout', `limit ${options.connectTimeoutMs} ms`, context)
+  }
+  if (code === 'UND_ERR_HEADERS_TIMEOUT') {
+    return new SampleError('deadline', `no headers in ${options.headersTimeoutMs} ms`, context)
+  }
+  if (code === 'UND_ERR_BODY_TIMEOUT') return new SampleError('stalled', detail, context)
+  if (PROTOCOL.has(code) || error instanceof undici.HTTPParserError) {
+    return new SampleError('http_invalid', detail, context)
+  }
+  if (REFUSED.has(code)) return new SampleError('connect_refused', detail, context)
+  if (RESET.has(code)) {
+    return new SampleError(
+      progress.phase === 'body' ? 'body_truncated' : 'connect_reset',
+      detail,
+      context,
+    )
+  }
+  // Certificate and handshake failures: OpenSSL's codes and Node's own.
+  if (
+    url.protocol === 'https:' &&
+    progress.phase === 'connect' &&
+    /SSL|TLS|CERT|PROTO|VERIFY|ISSUER/.test(code)
+  ) {
+    return new SampleError('tls_error', detail, context)
+  }
+  return new SampleError('http_invalid', `${detail}: ${messageOf(error)}`, context)
+}
+
+/** The code of an error or, when several addresses were tried, of the last of them. */
+function errorCode(error: unknown): string {
+  if (error instanceof AggregateError) {
+    const codes: string[] = error.errors.map(errorCode)
+    return codes.at(-1) ?? ''
+  }
+  if (error instanceof Error && 'code' in error) return String(error.code)
+  return error instanceof Error && error.cause !== undefined ? errorCode(error.cause) : ''
+}

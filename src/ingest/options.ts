@@ -1,0 +1,10 @@
+// The config sections that ingest owns.
+
+export {
+  fetchOptionsSchema,
+  fetchVolatile,
+  imageOptionsSchema,
+  imageVolatile,
+  type FetchOptions,
+  type ImageOptions,
+} from './fetch-options.ts'

@@ -1,0 +1,51 @@
+// Lets callers in, in order, while a count and a sum of weights stay under their limits.
+
+export interface WeightedGate {
+  /** Resolves to the function that gives the place back; rejects with the signal's reason. */
+  acquire(weight: number, signal: AbortSignal): Promise<() => void>
+}
+
+/** A weight above maxWeight counts as maxWeight: such a caller is let in alone. */
+export function createWeightedGate(maxCount: number, maxWeight: number): WeightedGate {
+  const waiting = new Set<{ readonly weight: number; readonly start: () => void }>()
+  let count = 0
+  let sum = 0
+
+  const pump = () => {
+    for (const waiter of waiting) {
+      if (count >= maxCount || sum + waiter.weight > maxWeight) return
+      waiting.delete(waiter)
+      count++
+      sum += waiter.weight
+      waiter.start()
+    }
+  }
+  return {
+    acquire: (asked, signal) =>
+      new Promise((resolve, reject) => {
+        const weight = Math.min(asked, maxWeight)
+        const onAbort = () => {
+          waiting.delete(waiter)
+          reject(signal.reason as Error)
+        }
+        const waiter = {
+          weight,
+          start: () => {
+            signal.removeEventListener('abort', onAbort)
+            resolve(() => {
+              count--
+              sum -= weight
+              pump()
+            })
+          },
+        }
+        if (signal.aborted) {
+          reject(signal.reason as Error)
+          return
+        }
+        signal.addEventListener('abort', onAbort, { once: true })
+        waiting.add(waiter)
+        pump()
+      }),
+  }
+}
