@@ -1,0 +1,1 @@
+"""GLIP in plain PyTorch: model, checkpoint conversion, ONNX export, pre- and post-processing."""
