@@ -30,11 +30,10 @@ def rule_tensor(name: str, shape: Sequence[int], seed: int, rules: Rules) -> np.
 
     A scale ``"fan:G"`` means G / sqrt(fan in). Raises KeyError for a name without a rule.
     """
-    for pattern, offset, scale in rules:
-        if re.search(pattern, name):
-            break
-    else:
+    rule = next((rest for pattern, *rest in rules if re.search(pattern, name)), None)
+    if rule is None:
         raise KeyError(f"no rule for {name}")
+    offset, scale = rule
     if offset == "keep":
         return None
     if isinstance(scale, str):
