@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from glip.image import normalise
 from glip.loss import Targets
 from glip.scenes import Scene, detection_prompt, render_scene
 from glip.text import Tokenizer, positive_tokens
 
 PAD = 32
-MEAN = np.array([103.53, 116.28, 123.675], np.float32)
-STD = np.array([57.375, 57.12, 58.395], np.float32)
 WINDOW = 8  # batches rendered together and sorted by aspect, so that little padding is needed
 DETECTION_PROMPT_SHARE = 0.35
 SHORT_SIDES = (160, 176, 192, 208)
@@ -41,11 +40,6 @@ class _Example:
     ids: list[int]
     boxes: np.ndarray  # [G, 4], pixel-index corners in the resized image
     tokens: list[set[int]]
-
-
-def normalise(image: np.ndarray) -> np.ndarray:
-    """[H, W, 3] uint8 RGB -> [3, H, W] float32 BGR, GLIP's mean and deviation."""
-    return ((image[..., ::-1].astype(np.float32) - MEAN) / STD).transpose(2, 0, 1)
 
 
 def _example(scene: Scene, rng: np.random.Generator, tokenizer: Tokenizer, short_side: int) -> _Example:

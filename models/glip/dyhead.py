@@ -108,9 +108,7 @@ class DeformConvNorm(nn.Module):
     def forward(self, x: Tensor, offset: Tensor, mask: Tensor) -> Tensor:
         # In float32 even under mixed precision: sampling positions need it (and the reference does so).
         with torch.autocast(x.device.type, enabled=False):
-            y = deform_conv(
-                x.float(), offset.float(), mask.float(), self.conv.weight, self.conv.bias, self.stride
-            )
+            y = deform_conv(x.float(), offset.float(), mask.float(), self.conv.weight, self.conv.bias, self.stride)
             return self.bn(y)
 
 
@@ -119,9 +117,7 @@ class DyRelu(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.fc = nn.Sequential(
-            nn.Linear(channels, channels // 4), nn.ReLU(), nn.Linear(channels // 4, 4 * channels)
-        )
+        self.fc = nn.Sequential(nn.Linear(channels, channels // 4), nn.ReLU(), nn.Linear(channels // 4, 4 * channels))
 
     def forward(self, x: Tensor) -> Tensor:
         z = hard_sigmoid(self.fc(x.mean((2, 3))))[:, :, None, None] - 0.5

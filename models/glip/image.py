@@ -15,9 +15,7 @@ STD = np.array([57.375, 57.12, 58.395], np.float32)
 Size = tuple[int, int]
 
 
-def resized_size(
-    width: int, height: int, short_side: int = SHORT_SIDE, long_side: int | None = LONG_SIDE
-) -> Size:
+def resized_size(width: int, height: int, short_side: int = SHORT_SIDE, long_side: int | None = LONG_SIDE) -> Size:
     """Size the model sees. Evaluated as the reference does, in this order: roundings depend on it.
 
     The long side follows from the rounded short side, so it may pass `long_side` by a few pixels on
@@ -50,9 +48,7 @@ def normalise(pixels: np.ndarray) -> np.ndarray:
 
 def pad_batch(tensors: Sequence[np.ndarray], multiple: int = PAD_MULTIPLE) -> np.ndarray:
     """[3, h, w] each -> [B, 3, H, W], zeros to the right and below."""
-    width, height = padded_size(
-        max(t.shape[2] for t in tensors), max(t.shape[1] for t in tensors), multiple
-    )
+    width, height = padded_size(max(t.shape[2] for t in tensors), max(t.shape[1] for t in tensors), multiple)
     batch = np.zeros((len(tensors), 3, height, width), np.float32)
     for i, tensor in enumerate(tensors):
         batch[i, :, : tensor.shape[1], : tensor.shape[2]] = tensor

@@ -124,9 +124,7 @@ class Glip(nn.Module):
         self.language_backbone = LanguageBackbone(config)
         self.rpn = Rpn(config)
 
-    def forward(
-        self, images: Tensor, input_ids: Tensor, attention_mask: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Grounds token by token.
 
         images: [B, 3, H, W] float32, BGR, normalised, padded with 0 to multiples of 32.

@@ -71,8 +71,7 @@ def detect(
     count = sum(len(level) for level in levels)
     if not len(phrase_prob) == len(box_reg) == len(centerness) == count:
         raise ValueError(
-            f"{len(phrase_prob)}, {len(box_reg)}, {len(centerness)} positions; "
-            f"{padded[0]}x{padded[1]} px has {count}"
+            f"{len(phrase_prob)}, {len(box_reg)}, {len(centerness)} positions; {padded[0]}x{padded[1]} px has {count}"
         )
     center_prob = sigmoid(centerness)
     boxes, scores, phrases = [], [], []

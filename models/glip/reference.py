@@ -1,4 +1,4 @@
-"""Made-up weights by rule and sampled arrays: how a model is compared with recorded reference outputs.
+"""How a model is compared with recorded outputs of the reference: weights by rule, named outputs.
 
 No trained weights are needed: every tensor follows from its name and a seed, so the same "checkpoint" can
 be made anywhere. Rules are [pattern, offset, scale], the first match wins.
@@ -8,9 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import torch
+from PIL import Image
+
+from glip.boxes import level_sizes
+from glip.checkpoint import build_from
+from glip.config import CONFIGS
+from glip.export import export, save_graph
+from glip.image import LONG_SIDE, SHORT_SIDE, normalise, pad_batch, resize, resized_size
+from glip.model import Glip
+from glip.postprocess import Detections, PostprocessOptions, detect, phrase_probabilities, positive_map
+from glip.text import MAX_TOKENS, Tokenizer, load_vocab, positive_tokens
 
 Rules = Sequence[tuple[str, float | str, float | str | None]]
 
@@ -60,3 +75,234 @@ def largest_difference(name: str, value: np.ndarray, golden: Mapping[str, np.nda
     if value.shape != shape:
         raise ValueError(f"{name}: shape {value.shape}, recorded {shape}")
     return float(np.abs(actual.astype(np.float64) - expected).max(initial=0.0))
+
+
+# Running a variant on given weights
+
+
+@dataclass(frozen=True)
+class Run:
+    """raw: arrays under the names of the recorded outputs; detections: of each image, best first."""
+
+    raw: dict[str, np.ndarray]
+    detections: list[Detections]
+
+
+RawModel = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def load_images(images: Sequence[Image.Image | np.ndarray | str | Path]) -> list[Image.Image]:
+    return [
+        image
+        if isinstance(image, Image.Image)
+        else Image.fromarray(image)
+        if isinstance(image, np.ndarray)
+        else Image.open(image).convert("RGB")
+        for image in images
+    ]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the raw model takes, and what post-processing needs beside it. Sizes are (width, height)."""
+
+    images: np.ndarray
+    input_ids: np.ndarray
+    attention_mask: np.ndarray
+    phrases: list[list[int]]
+    resized: list[tuple[int, int]]
+    original: list[tuple[int, int]]
+    offsets: list[tuple[int, int]]
+
+
+def prepare(
+    images: Sequence[Image.Image],
+    caption: str,
+    spans: Sequence[Sequence[tuple[int, int]]],
+    tokenizer: Tokenizer,
+    *,
+    short_side: int = SHORT_SIDE,
+    long_side: int | None = LONG_SIDE,
+    pad_text_to: int | None = None,
+) -> Inputs:
+    """Images padded together, one caption for all of them."""
+    encoding = tokenizer.encode(caption)
+    length = pad_text_to or len(encoding.ids)
+    ids = np.zeros((len(images), length), np.int64)
+    ids[:, : len(encoding.ids)] = encoding.ids
+    mask = np.zeros_like(ids)
+    mask[:, : len(encoding.ids)] = 1
+    sizes = [resized_size(*image.size, short_side, long_side) for image in images]
+    return Inputs(
+        pad_batch([normalise(resize(image, size)) for image, size in zip(images, sizes)]),
+        ids,
+        mask,
+        [positive_tokens(encoding, phrase) for phrase in spans],
+        sizes,
+        [image.size for image in images],
+        encoding.offsets,
+    )
+
+
+def detections_of(
+    inputs: Inputs, outputs: tuple[np.ndarray, np.ndarray, np.ndarray], options: PostprocessOptions
+) -> list[Detections]:
+    logits, box_reg, centerness = outputs
+    positive = positive_map(inputs.phrases, logits.shape[2])
+    padded = inputs.images.shape[3], inputs.images.shape[2]
+    return [
+        detect(
+            phrase_probabilities(logits[i], positive), box_reg[i], centerness[i],
+            padded, inputs.resized[i], inputs.original[i], options,
+        )
+        for i in range(len(logits))
+    ]  # fmt: skip
+
+
+def torch_model(model: Glip) -> RawModel:
+    """The module as a function of arrays."""
+
+    def run(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        with torch.no_grad():
+            return tuple(value.numpy() for value in model(*(torch.from_numpy(value) for value in inputs)))
+
+    return run
+
+
+def onnx_model(path_or_bytes: str | Path | bytes, threads: int = 0) -> RawModel:
+    """A raw graph in ONNX Runtime as a function of arrays; 0 threads means all cores."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    source = path_or_bytes if isinstance(path_or_bytes, bytes) else str(path_or_bytes)
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    names = ("images", "input_ids", "attention_mask")
+
+    def run(*inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return tuple(session.run(["logits", "box_reg", "centerness"], dict(zip(names, inputs))))
+
+    return run
+
+
+@contextmanager
+def recorded(model: Glip, into: dict[str, np.ndarray]) -> Iterator[None]:
+    """Keeps what the modules return while the model runs, under the names of the recorded outputs."""
+    handles = []
+
+    def on(module: torch.nn.Module, keep: Callable[[object], Mapping[str, torch.Tensor]]) -> None:
+        def hook(_module, _inputs, output):
+            into.update({name: value.numpy() for name, value in keep(output).items()})
+
+        handles.append(module.register_forward_hook(hook))
+
+    body = model.backbone.body
+    on(body.layers[0], lambda x: {"swin/0": x.permute(0, 3, 1, 2)})
+    on(body, lambda maps: {f"swin/{i + 1}": m for i, m in enumerate(maps)})
+    on(model.backbone.fpn, lambda maps: {f"fpn/{i}": m for i, m in enumerate(maps)})
+    on(model.language_backbone, lambda x: {"lang/hidden": x})
+    tower = model.rpn.head.dyhead_tower
+    step = 3 if model.config.fused else 1
+    for i, module in enumerate(tower):
+        name = f"tower/{i // step}"
+        if i % step == step - 1:
+            on(module, lambda maps, name=name: {f"{name}/dyconv/v{j}": m for j, m in enumerate(maps)})
+        elif i % step == 1:
+            on(module, lambda x, name=name: {f"{name}/bert/lang": x})
+        else:
+            on(
+                module,
+                lambda out, name=name: (
+                    {f"{name}/fuse/v{j}": m for j, m in enumerate(out[0])} | {f"{name}/fuse/lang": out[1]}
+                ),
+            )
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def named_outputs(inputs: Inputs, outputs: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
+    """Inputs and head outputs under the names of the recorded ones, per level."""
+    logits, box_reg, centerness = outputs
+    n = len(logits)
+    valid = int(inputs.attention_mask[0].sum())
+    offsets = np.zeros((n, logits.shape[2], 2), np.int64)
+    offsets[:, : len(inputs.offsets)] = inputs.offsets
+    positive = positive_map(inputs.phrases, valid)
+    counts = (positive > 0).sum(1, keepdims=True)
+    named = {
+        "image/tensor": inputs.images,
+        "image/sizes": np.array(inputs.resized, np.int64)[:, ::-1],
+        "image/orig_sizes": np.array(inputs.original, np.int64)[:, ::-1],
+        "text/input_ids": inputs.input_ids,
+        "text/attention_mask": inputs.attention_mask,
+        "text/offsets": offsets,
+        "text/positive_map": ((positive > 0) / (counts + 1e-6)).astype(np.float32),
+    }
+    start = 0
+    for level, (h, w) in enumerate(level_sizes(*inputs.images.shape[2:])):
+        part = slice(start, start + h * w)
+        named[f"head/bbox_reg/{level}"] = box_reg[:, part].transpose(0, 2, 1).reshape(n, 4, h, w)
+        named[f"head/centerness/{level}"] = centerness[:, part].reshape(n, 1, h, w)
+        named[f"head/dot_logits/{level}"] = logits[:, part]
+        named[f"head/dot_logits_valid/{level}"] = logits[:, part, :valid]
+        start += h * w
+    return named
+
+
+def run_variant(
+    variant: str,
+    tensors: Mapping[str, np.ndarray | torch.Tensor],
+    images: Sequence[Image.Image | np.ndarray | str | Path],
+    caption: str,
+    spans: Sequence[Sequence[tuple[int, int]]],
+    vocab: str | Path,
+    *,
+    engine: str = "torch",
+    short_side: int = SHORT_SIDE,
+    long_side: int | None = LONG_SIDE,
+    pad_text_to: int | None = MAX_TOKENS,
+    options: PostprocessOptions = PostprocessOptions(),
+) -> Run:
+    """Builds a variant, fills it and grounds the phrases of one caption in a batch of images.
+
+    variant: a name of `config.CONFIGS` ("glip-t-a", "glip-t", "glip-l", "nano"); tensors: every weight by
+    its name in the official checkpoints; images: RGB uint8 [H, W, 3], PIL images or files, padded to one
+    batch; spans: per phrase its code point ranges in the caption. engine: "torch", which also returns
+    what is inside (Swin, FPN, every tower block), or "onnx", the exported raw graph in ONNX Runtime.
+    pad_text_to: token columns of the outputs; None for just the caption's.
+    Raises CheckpointError if tensors do not fit, ValueError for another engine.
+    """
+    if engine not in ("torch", "onnx"):
+        raise ValueError(f"engine is {engine!r}; it can be 'torch' or 'onnx'")
+    model = build_from(tensors, CONFIGS[variant])
+    inputs = prepare(
+        load_images(images), caption, spans, Tokenizer(load_vocab(Path(vocab))),
+        short_side=short_side, long_side=long_side, pad_text_to=pad_text_to,
+    )  # fmt: skip
+    arrays = inputs.images, inputs.input_ids, inputs.attention_mask
+    raw: dict[str, np.ndarray] = {}
+    if engine == "torch":
+        with recorded(model, raw):
+            outputs = torch_model(model)(*arrays)
+        raw |= text_outputs(raw["lang/hidden"], inputs.attention_mask)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            save_graph(export(model, raw=True), path)
+            del model
+            outputs = onnx_model(path)(*arrays)
+    return Run(raw | named_outputs(inputs, outputs), detections_of(inputs, outputs, options))
+
+
+def text_outputs(hidden: np.ndarray, attention_mask: np.ndarray) -> dict[str, np.ndarray]:
+    """What the reference derives from BERT's last layer."""
+    mask = attention_mask[..., None].astype(np.float32)
+    embedded = hidden * mask
+    return {
+        "lang/embedded": embedded,
+        "lang/aggregate": embedded.sum(1) / mask.sum(1),
+        "lang/hidden_valid": hidden[:, : int(attention_mask[0].sum())],
+    }

@@ -136,9 +136,7 @@ class SwinStage(nn.Module):
     def __init__(self, dim: int, depth: int, heads: int, window: int, *, merge: bool) -> None:
         super().__init__()
         self.window, self.shift = window, window // 2
-        self.blocks = nn.ModuleList(
-            SwinBlock(dim, heads, window, self.shift if j % 2 else 0) for j in range(depth)
-        )
+        self.blocks = nn.ModuleList(SwinBlock(dim, heads, window, self.shift if j % 2 else 0) for j in range(depth))
         if merge:
             self.downsample = PatchMerging(dim)
 
@@ -166,8 +164,7 @@ class Swin(nn.Module):
         self.patch_embed = PatchEmbed(config.embed_dim)
         dims = [config.embed_dim * 2**i for i in range(4)]
         self.layers = nn.ModuleList(
-            SwinStage(dim, config.depths[i], config.heads[i], config.window, merge=i < 3)
-            for i, dim in enumerate(dims)
+            SwinStage(dim, config.depths[i], config.heads[i], config.window, merge=i < 3) for i, dim in enumerate(dims)
         )
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(dim) for dim in dims[1:])
 

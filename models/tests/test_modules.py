@@ -36,8 +36,11 @@ def made_up(name: str, *shape: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("case", ["same", "stride2", "offset_larger", "out_of_bounds", "zero_offset"])
 def test_deformable_convolution(golden, case):
-    data = {k.split("/")[1]: torch.from_numpy(v) for k, v in golden.npz("glip-ops/dcn.npz").items()
-            if k.startswith(f"{case}/")}
+    data = {
+        k.split("/")[1]: torch.from_numpy(v)
+        for k, v in golden.npz("glip-ops/dcn.npz").items()
+        if k.startswith(f"{case}/")
+    }
     h, w = data["y"].shape[-2:]
     b = len(data["x"])
     offset = data["offset"].flatten(1)[:, : 18 * h * w].reshape(b, 18, h, w)
@@ -92,8 +95,7 @@ def test_dyconv_block(golden):
 def test_fusion(golden):
     data = golden.npz("glip-ops/vlfuse.npz")
     fuse = filled(VLFuse(CONFIGS["glip-t"]), f"{TOWER}.0", golden)
-    maps = [made_up(f"vlfuse/v{i}", 2, 256, *size)
-            for i, size in enumerate([(10, 12), (5, 6), (3, 3), (2, 2), (1, 1)])]
+    maps = [made_up(f"vlfuse/v{i}", 2, 256, *size) for i, size in enumerate([(10, 12), (5, 6), (3, 3), (2, 2), (1, 1)])]
     text = made_up("vlfuse/lang", 2, 256, 768)
 
     out, lang = fuse(maps, text, key_bias(torch.from_numpy(data["masks"]), torch.float32))
@@ -116,8 +118,11 @@ def test_text_layer(golden):
 
 @pytest.mark.parametrize("variant", ["glip-a", "glip-t", "glip-l"])
 def test_state_dict_names_and_shapes(golden, variant):
-    expected = {name: tuple(shape) for name, shape, _, _ in golden.json(f"state-dict/{variant}.json")["tensors"]
-                if not name.startswith(DROPPED)}
+    expected = {
+        name: tuple(shape)
+        for name, shape, _, _ in golden.json(f"state-dict/{variant}.json")["tensors"]
+        if not name.startswith(DROPPED)
+    }
     with torch.device("meta"):
         model = Glip(CONFIGS["glip-t-a" if variant == "glip-a" else variant])
 
