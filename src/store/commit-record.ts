@@ -1,0 +1,47 @@
+// commit.json: what a shard holds. A shard is done if, and only if, this record exists and parses.
+
+import { z } from 'zod'
+import { REASONS, type ReasonCode } from '../core/reasons.ts'
+
+const digest = z.strictObject({ size: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
+const count = z.int().min(0)
+
+export const COMMIT_FORMAT = 1
+
+export const commitRecordSchema = z
+  .strictObject({
+    formatVersion: z.literal(COMMIT_FORMAT),
+    runId: z.string(),
+    shard: z.int().min(0),
+    /** 1, or more after `retry-failed`. */
+    version: z.int().min(1),
+    /** Rows [start, end) of the source. */
+    rows: z.strictObject({ start: count, end: count }),
+    files: z.record(z.string(), digest),
+    counts: z.strictObject({
+      groundings: count,
+      rejects: count,
+      phrases: count,
+      candidates: count,
+      /** Phrases that no prompt could hold. */
+      droppedPhrases: count,
+    }),
+    /** Rejects per reason code. */
+    reasons: z.partialRecord(z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]), count),
+    /** Differs between runs of the same shard; nothing else in the shard's folder does. */
+    stats: z.strictObject({
+      host: z.string(),
+      version: z.string(),
+      provider: z.string(),
+      startedAt: z.string(),
+      seconds: z.number().min(0),
+      /** Seconds summed over rows, per stage; stages overlap. */
+      stageSeconds: z.record(z.string(), z.number().min(0)),
+    }),
+  })
+  .refine(
+    ({ rows, counts }) => counts.groundings + counts.rejects === rows.end - rows.start,
+    'groundings + rejects must equal the rows of the shard',
+  )
+
+export type CommitRecord = z.output<typeof commitRecordSchema>

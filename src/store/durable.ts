@@ -1,0 +1,112 @@
+// Files that survive a power cut: written, synced, then given their name.
+
+import { createHash, randomBytes } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { FatalError, messageOf } from '../core/errors.ts'
+
+/** What a record says about a file beside it. */
+export interface FileDigest {
+  /** Bytes. */
+  readonly size: number
+  /** Hex. */
+  readonly sha256: string
+}
+
+/**
+ * Writes a new file and syncs it to disk; the name is given at once, so use it inside a folder that
+ * nobody reads yet.
+ *
+ * @throws FatalError naming the path when the disk is full or read-only
+ */
+export async function writeSynced(file: string, content: Uint8Array | string): Promise<FileDigest> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content
+  await naming(file, async () => {
+    const handle = await fs.open(file, 'wx')
+    try {
+      await handle.writeFile(bytes)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  })
+  return { size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+/**
+ * Publishes a file under its final name if, and only if, no file has that name yet.
+ *
+ * @returns false if another process was first; its file stays
+ */
+export async function publishFile(file: string, content: Uint8Array | string): Promise<boolean> {
+  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+  await writeSynced(temporary, content)
+  try {
+    await fs.link(temporary, file)
+    await syncFolder(path.dirname(file))
+    return true
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw failedWrite(file, error)
+  } finally {
+    await fs.rm(temporary, { force: true })
+  }
+}
+
+/** Replaces a file in one step: a reader sees the old content or the new, never a part. */
+export async function replaceFile(file: string, content: Uint8Array | string): Promise<void> {
+  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+  try {
+    await writeSynced(temporary, content)
+    await naming(file, () => fs.rename(temporary, file))
+  } catch (error) {
+    await fs.rm(temporary, { force: true })
+    throw error
+  }
+  await syncFolder(path.dirname(file))
+}
+
+/** Makes renames and links inside a folder durable; best effort, since some shared file systems refuse it. */
+export async function syncFolder(folder: string): Promise<void> {
+  let handle: fs.FileHandle | undefined
+  try {
+    handle = await fs.open(folder, 'r')
+    await handle.sync()
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR'].includes(codeOf(error) ?? '')) throw error
+  } finally {
+    await handle?.close()
+  }
+}
+
+/** Runs a write and names the file in the error when the disk refuses it. */
+export async function naming<T>(file: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    throw failedWrite(file, error)
+  }
+}
+
+const WRITE_FAILURES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; free some space and repeat the command',
+  EDQUOT: 'the disk quota is used up; free some space and repeat the command',
+  EROFS: 'the file system is read-only; choose another --out',
+  EACCES: 'no permission to write; choose another --out or change the permissions',
+  EPERM: 'no permission to write; choose another --out or change the permissions',
+  EIO: 'the disk reports an input/output error',
+  EMFILE: 'too many open files; raise the limit (ulimit -n)',
+  ENFILE: 'too many open files on this machine',
+}
+
+function failedWrite(file: string, error: unknown): unknown {
+  const why = WRITE_FAILURES[codeOf(error) ?? '']
+  return why === undefined
+    ? error
+    : new FatalError(`cannot write ${file}: ${why} (${messageOf(error)})`, { cause: error })
+}
+
+/** The system's error code, e.g. "ENOENT". */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}

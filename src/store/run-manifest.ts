@@ -1,0 +1,155 @@
+// run.json and its plan: what a run is, written once before any work. Everything that changes the
+// output's bytes is hashed into the run id; a folder is never reused for another id.
+
+import { createHash } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { ConfigError, InputError, messageOf } from '../core/errors.ts'
+import type { Json, Shard } from '../core/types.ts'
+import { codeOf, publishFile } from './durable.ts'
+
+export const RUN_FORMAT = 1
+
+export interface RunManifest {
+  readonly formatVersion: typeof RUN_FORMAT
+  readonly runId: string
+  /** Every section with its defaults filled in. */
+  readonly config: Json
+  /** What the run id is the hash of. */
+  readonly identity: Identity
+  readonly plan: { readonly shards: number; readonly rows: number }
+  readonly teacher: { readonly id: string; readonly sha256: string; readonly defaultScore: number }
+  /** Of the process that began the run. */
+  readonly versions: Readonly<Record<string, string>>
+}
+
+/** All that decides the bytes of a shard; compared field by field when a run is opened again. */
+export interface Identity {
+  readonly config: Json
+  readonly source: Json
+  readonly teacher: Json
+}
+
+const json: z.ZodType<Json> = z.json()
+const manifestSchema = z.strictObject({
+  formatVersion: z.literal(RUN_FORMAT),
+  runId: z.string(),
+  config: json,
+  identity: z.strictObject({ config: json, source: json, teacher: json }),
+  plan: z.strictObject({ shards: z.int().min(0), rows: z.int().min(0) }),
+  teacher: z.strictObject({ id: z.string(), sha256: z.string(), defaultScore: z.number() }),
+  versions: z.record(z.string(), z.string()),
+})
+
+/** 16 hex digits over the identity with sorted keys. */
+export function runIdOf(identity: Identity): string {
+  return createHash('sha256')
+    .update(canonicalJson({ ...identity }))
+    .digest('hex')
+    .slice(0, 16)
+}
+
+/** JSON with object keys sorted and without spaces. */
+export function canonicalJson(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (value !== null && typeof value === 'object') {
+    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
+  }
+  return JSON.stringify(value)
+}
+
+/**
+ * @returns undefined if the folder holds no run
+ * @throws InputError if run.json is there but was not written by us
+ */
+export async function readManifest(runDir: string): Promise<RunManifest | undefined> {
+  const file = path.join(runDir, 'run.json')
+  let text: string
+  try {
+    text = await fs.readFile(file, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+  try {
+    return manifestSchema.parse(JSON.parse(text))
+  } catch (error) {
+    const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error)
+    throw new InputError(`${file} is no run of this version of groundmill: ${why}`)
+  }
+}
+
+/** @throws InputError if the folder holds no run */
+export async function openManifest(runDir: string): Promise<RunManifest> {
+  const manifest = await readManifest(runDir)
+  if (manifest === undefined) {
+    throw new InputError(`${runDir} holds no run.json: it is not the folder of a groundmill run`)
+  }
+  return manifest
+}
+
+/** Written last of the two files, so that a run.json has its plan. False if another process was first. */
+export async function publishManifest(runDir: string, manifest: RunManifest): Promise<boolean> {
+  return publishFile(path.join(runDir, 'run.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+/** @throws ConfigError listing every field that differs, if the folder belongs to another run */
+export function assertSameRun(runDir: string, stored: RunManifest, identity: Identity): void {
+  if (stored.runId === runIdOf(identity)) return
+  const differences = diff('', { ...stored.identity }, { ...identity })
+  throw new ConfigError(
+    `${runDir} belongs to run ${stored.runId}, which was made with another config or source. ` +
+      `Choose another --out, or restore what differs:\n${differences.map((line) => `  ${line}`).join('\n')}`,
+  )
+}
+
+function diff(name: string, before: Json | undefined, now: Json | undefined): string[] {
+  if (isObject(before) && isObject(now)) {
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()
+    return keys.flatMap((key) => diff(name === '' ? key : `${name}.${key}`, before[key], now[key]))
+  }
+  const [a, b] = [before, now].map((value) =>
+    value === undefined ? '(not set)' : canonicalJson(value),
+  )
+  return a === b ? [] : [`${name}: the run has ${a}, now ${b}`]
+}
+
+function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const shardSchema = z.strictObject({
+  id: z.int().min(0),
+  start: z.int().min(0),
+  end: z.int().min(0),
+  cursor: json,
+})
+
+/** Named after the run, so that planners of different configs never mix their lines. */
+function planFile(runDir: string, runId: string): string {
+  return path.join(runDir, `plan-${runId}.jsonl`)
+}
+
+/** One shard per line. Written before run.json; all planners of one run write the same lines. */
+export async function publishPlan(
+  runDir: string,
+  runId: string,
+  lines: readonly string[],
+): Promise<void> {
+  await publishFile(planFile(runDir, runId), lines.map((line) => `${line}\n`).join(''))
+}
+
+/** The shards by id. @throws InputError naming the line that is no shard */
+export async function readPlan(runDir: string, runId: string): Promise<Shard[]> {
+  const file = planFile(runDir, runId)
+  const lines = (await fs.readFile(file, 'utf8')).split('\n').slice(0, -1)
+  return lines.map((line, index) => {
+    try {
+      return shardSchema.parse(JSON.parse(line))
+    } catch (error) {
+      throw new InputError(`${file}, line ${index + 1}: not a shard: ${messageOf(error)}`)
+    }
+  })
+}
