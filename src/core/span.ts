@@ -31,8 +31,8 @@ function cutsPair(text: string, index: number): boolean {
  * without astral characters. A lone surrogate counts as one code point, as in Python.
  */
 export function codePointIndex(text: string): {
-  toCodePoint(utf16: number): number
-  toUtf16(codePoint: number): number
+  readonly toCodePoint: (utf16: number) => number
+  readonly toUtf16: (codePoint: number) => number
 } {
   if (!/[\ud800-\udbff][\udc00-\udfff]/.test(text)) {
     return { toCodePoint: (index) => index, toUtf16: (index) => index }
