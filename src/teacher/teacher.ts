@@ -26,6 +26,8 @@ export interface Teacher {
   readonly id: string
   /** Hex sha256 of the model folder (over its teacher.json). */
   readonly sha256: string
+  /** Score that filters take when none is configured, [0, 1]; chosen on gold data with the model. */
+  readonly defaultScore: number
   /** Execution provider in use, e.g. "cpu". */
   readonly provider: string
   /**

@@ -1,0 +1,201 @@
+// The configuration: one YAML file per recipe, sections owned by the stages. Unknown keys are errors.
+
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import YAML from 'yaml'
+import { z } from 'zod'
+import { ConfigError, messageOf } from './core/errors.ts'
+import type { Json } from './core/types.ts'
+import { exportOptionsSchema } from './export/options.ts'
+import { balanceOptionsSchema, filterOptionsSchema } from './filter/options.ts'
+import {
+  fetchOptionsSchema,
+  fetchVolatile,
+  imageOptionsSchema,
+  imageVolatile,
+  sourceOptionsSchema,
+} from './ingest/options.ts'
+import { captionOptionsSchema, phraseOptionsSchema, phraseVolatile } from './nlp/options.ts'
+import { runOptionsSchema, runVolatile } from './run/options.ts'
+import { promptOptionsSchema, teacherOptionsSchema, teacherVolatile } from './teacher/options.ts'
+
+export const configSchema = z.strictObject({
+  /** The dataset; only `run` and `doctor` need it. */
+  source: sourceOptionsSchema.optional(),
+  caption: captionOptionsSchema.prefault({}),
+  phrases: phraseOptionsSchema.prefault({}),
+  fetch: fetchOptionsSchema.prefault({}),
+  image: imageOptionsSchema.prefault({}),
+  prompt: promptOptionsSchema.prefault({}),
+  teacher: teacherOptionsSchema.prefault({}),
+  run: runOptionsSchema.prefault({}),
+  filter: filterOptionsSchema.prefault({}),
+  balance: balanceOptionsSchema.prefault({}),
+  export: exportOptionsSchema.prefault({}),
+})
+
+export type Config = z.output<typeof configSchema>
+
+/** Sections of the second step; a run does not depend on them. */
+const EXPORT_SECTIONS = ['filter', 'balance', 'export']
+
+const VOLATILE: Readonly<Record<string, readonly string[]>> = {
+  fetch: fetchVolatile,
+  image: imageVolatile,
+  phrases: phraseVolatile,
+  teacher: teacherVolatile,
+  run: runVolatile,
+}
+
+/** The part of a config that decides what a run writes. */
+export function outputConfig(config: Config): Json {
+  // Through JSON: undefined keys vanish, so a default added as "absent" does not change old run ids.
+  const plain = JSON.parse(JSON.stringify(config)) as Record<string, Record<string, Json>>
+  const sections = Object.entries(plain).filter(
+    ([name]) => !EXPORT_SECTIONS.includes(name) && name !== 'source',
+  )
+  return Object.fromEntries(
+    sections.map(([name, section]) => [
+      name,
+      Object.fromEntries(
+        Object.entries(section).filter(([key]) => !(VOLATILE[name] ?? []).includes(key)),
+      ),
+    ]),
+  )
+}
+
+/**
+ * Reads a config file, with what it extends, and applies settings on top.
+ *
+ * @param file path of a YAML file; absent: the defaults
+ * @param settings `key=value` with a dotted key and a YAML value, applied in order
+ * @throws ConfigError naming the file, the key and what is allowed
+ */
+export async function loadConfig(
+  file: string | undefined,
+  settings: readonly string[] = [],
+): Promise<Config> {
+  const tree = file === undefined ? {} : await readTree(file, [])
+  const merged = settings.reduce<Tree>(applySetting, tree)
+  const parsed = configSchema.safeParse(merged)
+  if (parsed.success) return parsed.data
+  const where = file ?? 'the configuration'
+  throw new ConfigError(`${where}:\n${parsed.error.issues.map(describeIssue).join('\n')}`)
+}
+
+type Tree = { [key: string]: unknown }
+
+async function readTree(file: string, extendedBy: readonly string[]): Promise<Tree> {
+  const absolute = path.resolve(file)
+  if (extendedBy.includes(absolute)) {
+    throw new ConfigError(`${file} extends itself: ${[...extendedBy, absolute].join(' -> ')}`)
+  }
+  let content: unknown
+  try {
+    content = YAML.parse(await fs.readFile(absolute, 'utf8'))
+  } catch (error) {
+    throw new ConfigError(`${file}: ${messageOf(error)}`, { cause: error })
+  }
+  if (content === null) return {}
+  if (!isTree(content)) throw new ConfigError(`${file}: expected sections such as "teacher:"`)
+  const { extends: base, ...own } = content
+  if (base === undefined) return own
+  if (typeof base !== 'string') {
+    throw new ConfigError(`${file}: "extends" must be the path of a YAML file beside this one`)
+  }
+  const parent = path.resolve(path.dirname(absolute), base)
+  return merge(await readTree(parent, [...extendedBy, absolute]), own)
+}
+
+/** Objects are merged key by key; everything else, lists too, is replaced. */
+function merge(base: Tree, over: Tree): Tree {
+  const result: Tree = { ...base }
+  for (const [key, value] of Object.entries(over)) {
+    const old = result[key]
+    result[key] = isTree(old) && isTree(value) ? merge(old, value) : value
+  }
+  return result
+}
+
+function applySetting(tree: Tree, setting: string): Tree {
+  const at = setting.indexOf('=')
+  if (at < 1) {
+    throw new ConfigError(`--set ${setting}: write key=value, e.g. --set teacher.batchSize=4`)
+  }
+  const keys = setting.slice(0, at).split('.')
+  let value: unknown
+  try {
+    value = YAML.parse(setting.slice(at + 1))
+  } catch (error) {
+    throw new ConfigError(`--set ${setting}: the value is no YAML: ${messageOf(error)}`)
+  }
+  const branch = keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
+  return merge(tree, branch as Tree)
+}
+
+function isTree(value: unknown): value is Tree {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const at = issue.path.map(String)
+  if (issue.code !== 'unrecognized_keys') return `  ${at.join('.') || '(top)'}: ${issue.message}`
+  const known = knownKeys(at)
+  return issue.keys
+    .map((key) => {
+      const near = nearest(key, known)
+      const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean "${near}"?`
+      return `  ${[...at, key].join('.')}: unknown key; ${hint}`
+    })
+    .join('\n')
+}
+
+/** Keys that the schema has at a path, found in its JSON Schema so that unions and defaults are seen through. */
+function knownKeys(at: readonly string[]): string[] {
+  interface Node {
+    readonly properties?: Readonly<Record<string, Node>>
+    readonly items?: Node
+    readonly anyOf?: readonly Node[]
+    readonly oneOf?: readonly Node[]
+  }
+  const branches = (node: Node): readonly Node[] =>
+    node.anyOf?.flatMap(branches) ?? node.oneOf?.flatMap(branches) ?? [node]
+  let nodes: readonly Node[] = [
+    z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as Node,
+  ]
+  for (const key of at) {
+    nodes = nodes.flatMap(branches).flatMap((node) => {
+      const next = /^\d+$/.test(key) ? node.items : node.properties?.[key]
+      return next === undefined ? [] : [next]
+    })
+  }
+  const keys = nodes.flatMap(branches).flatMap((node) => Object.keys(node.properties ?? {}))
+  return [...new Set(keys)].sort()
+}
+
+/** The known word within two edits, or undefined. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  const ranked = known
+    .map((candidate) => ({
+      candidate,
+      distance: editDistance(word.toLowerCase(), candidate.toLowerCase()),
+    }))
+    .sort((a, b) => a.distance - b.distance)
+  const best = ranked[0]
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(word.length / 3))
+    ? best.candidate
+    : undefined
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = a[i - 1] === b[j - 1] ? 0 : 1
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + change))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,308 @@
+// One shard from rows to its commit record. Every row ends as a grounding or as a reject; the equation
+// is checked before anything is published.
+
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { SampleError, ShardError } from '../core/errors.ts'
+import { stageOf, type ReasonCode, type Reject } from '../core/reasons.ts'
+import type { GroundingRow, LoadedImage, Phrase, Shard, SourceRow } from '../core/types.ts'
+import type { ImageLoader } from '../ingest/load-image.ts'
+import type { CaptionSource, SourceReject } from '../ingest/source.ts'
+import type { PhraseExtractor } from '../nlp/extractor.ts'
+import { COMMIT_FORMAT, type CommitRecord } from '../store/commit-record.ts'
+import { writeSynced, type FileDigest } from '../store/durable.ts'
+import { encodeGroundings } from '../store/groundings.ts'
+import { createImagesTar } from '../store/images-tar.ts'
+import { beginAttempt, GROUNDINGS_FILE, IMAGES_FILE, REJECTS_FILE } from '../store/shards.ts'
+import type { Teacher } from '../teacher/teacher.ts'
+import { VERSION } from '../version.ts'
+import { mapOrdered } from './map-ordered.ts'
+import type { RunOptions } from './options.ts'
+
+/** What the shards of a run share. */
+export interface ShardTools {
+  readonly runDir: string
+  readonly runId: string
+  readonly options: RunOptions
+  readonly source: CaptionSource
+  readonly extractor: PhraseExtractor
+  readonly images: ImageLoader
+  readonly teacher: Teacher
+  /** Called once per row as soon as its fate is known. */
+  readonly onRow: () => void
+}
+
+/** A caption with phrases; nothing fetched yet. */
+interface PhrasedRow extends SourceRow {
+  readonly phrases: readonly Phrase[]
+}
+
+/** The image is here. */
+interface Sample extends PhrasedRow, Pick<LoadedImage, 'decoded'> {
+  readonly loaded: LoadedImage
+}
+
+/** Captions handed to the extractor at once. */
+const CAPTIONS_PER_BATCH = 64
+
+/** Zero-padded shard id + row in shard; five digits each, more for shard ids from 100,000. */
+export function keyOf(shard: Shard, row: number): string {
+  return String(shard.id).padStart(5, '0') + String(row - shard.start).padStart(5, '0')
+}
+
+/**
+ * @returns the record, or undefined if another process published the shard first
+ * @throws ShardError, FatalError, InputError, or the signal's reason; nothing is published then
+ */
+export async function runShard(
+  shard: Shard,
+  tools: ShardTools,
+  signal: AbortSignal,
+): Promise<CommitRecord | undefined> {
+  const startedAt = new Date()
+  const attempt = await beginAttempt(tools.runDir, shard.id)
+  // Stops the stages below when one of them fails.
+  const failed = new AbortController()
+  const either = AbortSignal.any([signal, failed.signal])
+  const outcome = new ShardOutcome(shard, attempt.dir, tools)
+  try {
+    await outcome.label(either)
+    const files = await outcome.finish()
+    const record: CommitRecord = {
+      formatVersion: COMMIT_FORMAT,
+      runId: tools.runId,
+      shard: shard.id,
+      version: 1,
+      rows: { start: shard.start, end: shard.end },
+      files,
+      ...outcome.totals(),
+      stats: {
+        host: os.hostname(),
+        version: VERSION,
+        provider: tools.teacher.provider,
+        startedAt: startedAt.toISOString(),
+        seconds: (Date.now() - startedAt.getTime()) / 1000,
+        stageSeconds: outcome.stageSeconds,
+      },
+    }
+    return (await attempt.publish(record)) ? record : undefined
+  } catch (error) {
+    failed.abort(error)
+    await outcome.abort()
+    await attempt.discard()
+    throw error
+  }
+}
+
+class ShardOutcome {
+  readonly #shard: Shard
+  readonly #dir: string
+  readonly #tools: ShardTools
+  readonly #rows: GroundingRow[] = []
+  readonly #rejects: Reject[] = []
+  readonly #tar
+  #droppedPhrases = 0
+  #storedImages = 0
+  readonly stageSeconds = { phrases: 0, images: 0, store: 0 }
+
+  constructor(shard: Shard, dir: string, tools: ShardTools) {
+    this.#shard = shard
+    this.#dir = dir
+    this.#tools = tools
+    this.#tar = createImagesTar(path.join(dir, IMAGES_FILE))
+  }
+
+  async label(signal: AbortSignal): Promise<void> {
+    const { source, teacher } = this.#tools
+    const phrased = this.#phrased(source.read(this.#shard, signal), signal)
+    const samples = this.#loaded(phrased, signal)
+    for await (const grounding of teacher.groundShard(samples, signal)) {
+      signal.throwIfAborted()
+      const { sample } = grounding
+      if ('error' in grounding) {
+        this.#rejectError(sample, grounding.error)
+        continue
+      }
+      this.#droppedPhrases += grounding.droppedPhrases.length
+      const { width, height, format, sha256, dhash, bytes } = sample.loaded
+      const key = keyOf(this.#shard, sample.row)
+      this.#rows.push({
+        key,
+        row: sample.row,
+        url: referenceOf(sample),
+        caption: sample.caption,
+        width,
+        height,
+        format,
+        sha256,
+        dhash,
+        phrases: sample.phrases,
+        candidates: grounding.candidates,
+        ...(sample.extra === undefined ? {} : { extra: sample.extra }),
+      })
+      if (this.#isStored(sample)) {
+        this.#storedImages++
+        await this.#timed('store', () => this.#tar.add(key, format, bytes))
+      }
+      this.#tools.onRow()
+    }
+    signal.throwIfAborted()
+  }
+
+  /** Writes the files of the shard, complete and synced. */
+  async finish(): Promise<Record<string, FileDigest>> {
+    const rowCount = this.#shard.end - this.#shard.start
+    const accounted = this.#rows.length + this.#rejects.length
+    if (accounted !== rowCount) {
+      throw new ShardError(
+        `shard ${this.#shard.id}: ${rowCount} rows, but ${this.#rows.length} groundings and ` +
+          `${this.#rejects.length} rejects`,
+      )
+    }
+    const images = await this.#tar.close()
+    const isReferenced = this.#storedImages === 0
+    if (isReferenced) await fs.rm(path.join(this.#dir, IMAGES_FILE))
+    const rejects = this.#rejects.sort((a, b) => a.row - b.row).map((one) => JSON.stringify(one))
+    return {
+      [GROUNDINGS_FILE]: await writeSynced(
+        path.join(this.#dir, GROUNDINGS_FILE),
+        encodeGroundings(this.#rows, this.#tools.runId),
+      ),
+      ...(isReferenced ? {} : { [IMAGES_FILE]: images }),
+      [REJECTS_FILE]: await writeSynced(
+        path.join(this.#dir, REJECTS_FILE),
+        rejects.map((line) => `${line}\n`).join(''),
+      ),
+    }
+  }
+
+  async abort(): Promise<void> {
+    await this.#tar.abort()
+  }
+
+  totals(): Pick<CommitRecord, 'counts' | 'reasons'> {
+    const reasons: Partial<Record<ReasonCode, number>> = {}
+    for (const { code } of this.#rejects) reasons[code] = (reasons[code] ?? 0) + 1
+    const sum = (count: (row: GroundingRow) => number) =>
+      this.#rows.reduce((total, row) => total + count(row), 0)
+    return {
+      counts: {
+        groundings: this.#rows.length,
+        rejects: this.#rejects.length,
+        phrases: sum((row) => row.phrases.length),
+        candidates: sum((row) => row.candidates.length),
+        droppedPhrases: this.#droppedPhrases,
+      },
+      reasons: Object.fromEntries(Object.entries(reasons).sort(([a], [b]) => (a < b ? -1 : 1))),
+    }
+  }
+
+  async *#phrased(
+    items: AsyncIterable<SourceRow | SourceReject>,
+    signal: AbortSignal,
+  ): AsyncGenerator<PhrasedRow> {
+    const extract = async (batch: readonly (SourceRow | SourceReject)[]) => {
+      const rows = batch.filter((item) => !('code' in item))
+      const results = await this.#timed('phrases', () => this.#tools.extractor.extract(rows, signal))
+      return { batch, results: new Map(rows.map((row, index) => [row.row, results[index]!])) }
+    }
+    for await (const { batch, results } of mapOrdered(batches(items), 2, extract)) {
+      for (const item of batch) {
+        if ('code' in item) {
+          this.#reject(item.row, item.code, item.detail, item.url === undefined ? {} : item)
+          continue
+        }
+        const result = results.get(item.row)!
+        if ('code' in result) {
+          this.#reject(item.row, result.code, result.detail, urlOf(item))
+        } else {
+          yield { ...item, caption: result.caption, phrases: result.phrases }
+        }
+      }
+    }
+  }
+
+  async *#loaded(rows: AsyncIterable<PhrasedRow>, signal: AbortSignal): AsyncGenerator<Sample> {
+    const load = async (row: PhrasedRow) => {
+      try {
+        const loaded = await this.#timed('images', () => this.#tools.images.load(row.image, signal))
+        return { row, loaded }
+      } catch (error) {
+        if (!(error instanceof SampleError)) throw error
+        return { row, error }
+      }
+    }
+    for await (const result of mapOrdered(rows, this.#tools.options.imagesAhead, load)) {
+      if ('error' in result) this.#rejectError(result.row, result.error)
+      else yield { ...result.row, loaded: result.loaded, decoded: result.loaded.decoded }
+    }
+  }
+
+  #isStored({ image }: SourceRow): boolean {
+    const { storeImages } = this.#tools.options
+    return storeImages === 'always' || (storeImages === 'auto' && image.kind !== 'file')
+  }
+
+  #rejectError(row: SourceRow, { code, message, context }: SampleError): void {
+    const { httpStatus, host, attempts } = context
+    this.#reject(row.row, code, message, {
+      ...urlOf(row),
+      ...(httpStatus === undefined ? {} : { httpStatus }),
+      ...(host === undefined ? {} : { host }),
+      ...(attempts === undefined ? {} : { attempts }),
+    })
+  }
+
+  #reject(row: number, code: ReasonCode, detail: string, context: Partial<Reject>): void {
+    const { url, httpStatus, host, attempts } = context
+    this.#rejects.push({
+      key: keyOf(this.#shard, row),
+      row,
+      stage: stageOf(code),
+      code,
+      detail,
+      ...(url === undefined ? {} : { url }),
+      ...(httpStatus === undefined ? {} : { httpStatus }),
+      ...(host === undefined ? {} : { host }),
+      ...(attempts === undefined ? {} : { attempts }),
+    })
+    this.#tools.onRow()
+  }
+
+  async #timed<T>(stage: keyof ShardOutcome['stageSeconds'], work: () => Promise<T>): Promise<T> {
+    const start = performance.now()
+    try {
+      return await work()
+    } finally {
+      this.stageSeconds[stage] += (performance.now() - start) / 1000
+    }
+  }
+}
+
+function referenceOf({ image }: SourceRow): string | null {
+  switch (image.kind) {
+    case 'url':
+      return image.url
+    case 'file':
+      return image.path
+    case 'bytes':
+      return null
+  }
+}
+
+function urlOf(row: SourceRow): { url?: string } {
+  const url = referenceOf(row)
+  return url === null ? {} : { url }
+}
+
+async function* batches<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+  let batch: T[] = []
+  for await (const item of items) {
+    batch.push(item)
+    if (batch.length < CAPTIONS_PER_BATCH) continue
+    yield batch
+    batch = []
+  }
+  if (batch.length > 0) yield batch
+}
