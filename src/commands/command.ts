@@ -1,7 +1,7 @@
 // What every command of the CLI gets from its caller; tests pass their own streams.
 
 import type { Readable, Writable } from 'node:stream'
-import type { Command } from 'commander'
+import { InvalidArgumentError, type Command } from 'commander'
 
 export interface Io {
   readonly stdin: Readable
@@ -18,3 +18,16 @@ export interface Io {
  * incomplete, 2 configuration or usage, 65 bad input, 75 try again, 130/143 interrupted.
  */
 export type RegisterCommand = (program: Command, io: Io, finish: (exitCode: number) => void) => void
+
+/** For options that may be repeated. */
+export function collect(value: string, earlier: string[]): string[] {
+  return [...earlier, value]
+}
+
+export function positiveInt(text: string): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new InvalidArgumentError('expected a whole number from 1')
+  }
+  return value
+}

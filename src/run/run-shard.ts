@@ -204,7 +204,9 @@ class ShardOutcome {
   ): AsyncGenerator<PhrasedRow> {
     const extract = async (batch: readonly (SourceRow | SourceReject)[]) => {
       const rows = batch.filter((item) => !('code' in item))
-      const results = await this.#timed('phrases', () => this.#tools.extractor.extract(rows, signal))
+      const results = await this.#timed('phrases', () =>
+        this.#tools.extractor.extract(rows, signal),
+      )
       return { batch, results: new Map(rows.map((row, index) => [row.row, results[index]!])) }
     }
     for await (const { batch, results } of mapOrdered(batches(items), 2, extract)) {

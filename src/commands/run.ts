@@ -1,0 +1,54 @@
+import path from 'node:path'
+import { Option } from 'commander'
+import { loadConfig } from '../config.ts'
+import { createProgress, type LogMode } from '../run/progress.ts'
+import { runDataset } from '../run/run.ts'
+import { formatSummary } from '../run/format-summary.ts'
+import { collect, positiveInt, type RegisterCommand } from './command.ts'
+
+interface Flags {
+  readonly out?: string
+  readonly set: string[]
+  readonly limit?: number
+  readonly workers?: number
+  readonly log: LogMode
+  readonly json?: true
+}
+
+export const registerRun: RegisterCommand = (program, io, finish) => {
+  program
+    .command('run')
+    .description('Label a caption dataset. The same command again resumes.')
+    .argument('<config>', 'YAML file, see configs/')
+    .option('--out <dir>', 'run folder; default: runs/<name of the config>')
+    .option('--set <key=value>', 'override one option, e.g. --set teacher.batchSize=4', collect, [])
+    .option('--limit <rows>', 'label only the first rows of the source', positiveInt)
+    .option('--workers <n>', 'shards worked on at once', positiveInt)
+    .addOption(
+      new Option('--log <mode>', 'progress on stderr: a bar or JSON lines')
+        .choices(['auto', 'bar', 'json'])
+        .default('auto'),
+    )
+    .option('--json', 'print the summary as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  groundmill run configs/demo.yaml --out demo-run --limit 100',
+    )
+    .action(async (file: string, flags: Flags) => {
+      const settings = [
+        ...flags.set,
+        ...(flags.limit === undefined ? [] : [`run.limit=${flags.limit}`]),
+        ...(flags.workers === undefined ? [] : [`run.shardsInFlight=${flags.workers}`]),
+      ]
+      const config = await loadConfig(file, settings)
+      const runDir = flags.out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
+      const progress = createProgress(io.stderr, flags.log)
+      const summary = await runDataset(config, runDir, progress, io.signal)
+      io.stdout.write(
+        flags.json
+          ? `${JSON.stringify({ dir: runDir, ...summary })}\n`
+          : formatSummary(runDir, summary),
+      )
+      finish(summary.isComplete ? 0 : 1)
+    })
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// The program: real streams and signals around main().
+
+import { Interrupted, main } from './cli.ts'
+
+/** An orchestrator kills 30 s after SIGTERM; what is not drained by then never will be. */
+const GRACE_MS = 25_000
+
+const controller = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  const die = () => {
+    // The default action: no exit handlers, which would abort inside a running graph.
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  }
+  process.on(signal, () => {
+    if (controller.signal.aborted) die()
+    controller.abort(new Interrupted(signal))
+    setTimeout(die, GRACE_MS).unref()
+  })
+}
+// A reader that closes early (`| head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+process.exitCode = await main(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: controller.signal,
+})

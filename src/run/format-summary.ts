@@ -1,0 +1,31 @@
+// The totals of a run for people.
+
+import { REASONS } from '../core/reasons.ts'
+import { formatSeconds } from './progress.ts'
+import type { RunSummary } from './summary.ts'
+
+export function formatSummary(runDir: string, summary: RunSummary): string {
+  const { shards, rows, counts, reasons, rowsPerSecond, etaSeconds } = summary
+  const share = (count: number) =>
+    rows.committed === 0 ? '' : ` (${((100 * count) / rows.committed).toFixed(1)} %)`
+  const lines = [
+    `run         ${runDir} (${summary.runId})`,
+    `shards      ${shards.committed} of ${shards.total} committed`,
+    `rows        ${rows.committed} of ${rows.total}`,
+    `groundings  ${counts.groundings}${share(counts.groundings)}`,
+    `rejects     ${counts.rejects}${share(counts.rejects)}`,
+    `phrases     ${counts.phrases}` +
+      (counts.droppedPhrases > 0 ? `, ${counts.droppedPhrases} of them in no prompt` : ''),
+    `candidates  ${counts.candidates}`,
+    `rate        ${rowsPerSecond.toFixed(1)} rows/s` +
+      (etaSeconds === null ? '' : `, ${formatSeconds(etaSeconds)} left`),
+  ]
+  const entries = Object.entries(reasons)
+  if (entries.length > 0) lines.push('rejects by reason')
+  for (const [code, count] of entries) {
+    const { stage, retry } = REASONS[code as keyof typeof REASONS]
+    const hint = retry === 'never' ? '' : ', may succeed later'
+    lines.push(`  ${code.padEnd(22)} ${String(count).padStart(8)}  (${stage}${hint})`)
+  }
+  return `${lines.join('\n')}\n`
+}

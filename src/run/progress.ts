@@ -1,0 +1,153 @@
+// Progress on stderr: a bar on a terminal, JSON lines elsewhere.
+
+import type { Writable } from 'node:stream'
+import cliProgress from 'cli-progress'
+import pino from 'pino'
+
+type Stderr = Writable & { readonly isTTY?: boolean }
+
+export type LogMode = 'auto' | 'bar' | 'json'
+
+export interface Progress {
+  /** Rows in all, and rows that earlier processes finished. */
+  begin(totalRows: number, doneRows: number): void
+  advance(): void
+  /** A line for people; on a terminal it stands above the bar. */
+  note(message: string, fields?: Readonly<Record<string, string | number>>): void
+  /** A line that asks for attention. */
+  warn(message: string, fields?: Readonly<Record<string, string | number>>): void
+  end(): void
+}
+
+const REPORT_EVERY_MS = 10_000
+/** Rates are averages over the last this many milliseconds, so that an ETA follows a change of pace. */
+const RATE_WINDOW_MS = 60_000
+
+export function createProgress(stderr: Stderr, mode: LogMode): Progress {
+  const isBar = mode === 'bar' || (mode === 'auto' && stderr.isTTY === true)
+  return isBar ? barProgress(stderr) : jsonProgress(stderr)
+}
+
+function barProgress(stderr: Stderr): Progress {
+  const bars = new cliProgress.MultiBar(
+    {
+      stream: stderr as NodeJS.WriteStream,
+      format: '{bar} {percentage}% | {value}/{total} rows | {rate} rows/s | {eta_text} left',
+      hideCursor: true,
+      clearOnComplete: false,
+      fps: 5,
+    },
+    cliProgress.Presets.shades_classic,
+  )
+  let bar: cliProgress.SingleBar | undefined
+  let pace: Pace | undefined
+  const line = (message: string) => {
+    if (bar === undefined) stderr.write(`${message}\n`)
+    else bars.log(`${message}\n`)
+  }
+  return {
+    begin(totalRows, doneRows) {
+      pace = createPace(totalRows, doneRows)
+      bar = bars.create(totalRows, doneRows, { rate: '-', eta_text: '-' })
+    },
+    advance() {
+      const { rate, etaSeconds } = pace!.advance()
+      bar!.increment(1, { rate: rate.toFixed(1), eta_text: formatSeconds(etaSeconds) })
+    },
+    note: line,
+    warn: (message) => {
+      line(`warning: ${message}`)
+    },
+    end() {
+      bars.stop()
+    },
+  }
+}
+
+function jsonProgress(stderr: Stderr): Progress {
+  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, stderr)
+  let pace: Pace | undefined
+  let timer: NodeJS.Timeout | undefined
+  const report = () => {
+    if (pace === undefined) return
+    const { done, total, rate, etaSeconds } = pace.now()
+    log.info(
+      { rows: done, total, rowsPerSecond: round(rate), etaSeconds: round(etaSeconds) },
+      'progress',
+    )
+  }
+  return {
+    begin(totalRows, doneRows) {
+      pace = createPace(totalRows, doneRows)
+      timer = setInterval(report, REPORT_EVERY_MS)
+      timer.unref()
+    },
+    advance() {
+      pace!.advance()
+    },
+    note: (message, fields = {}) => {
+      log.info(fields, message)
+    },
+    warn: (message, fields = {}) => {
+      log.warn(fields, message)
+    },
+    end() {
+      clearInterval(timer)
+      report()
+    },
+  }
+}
+
+interface PaceNow {
+  readonly done: number
+  readonly total: number
+  /** Rows per second. */
+  readonly rate: number
+  readonly etaSeconds: number
+}
+
+interface Pace {
+  advance(): PaceNow
+  now(): PaceNow
+}
+
+function createPace(total: number, initial: number): Pace {
+  let done = initial
+  let marks = [{ at: performance.now(), done }]
+  const now = (): PaceNow => {
+    const at = performance.now()
+    const last = marks.at(-1)!
+    if (at - last.at > 1000) {
+      marks.push({ at, done })
+      marks = marks.filter(
+        (mark, index) => at - mark.at <= RATE_WINDOW_MS || index === marks.length - 1,
+      )
+    }
+    const first = marks[0]!
+    const seconds = (at - first.at) / 1000
+    const rate = seconds > 0 ? (done - first.done) / seconds : 0
+    return { done, total, rate, etaSeconds: rate > 0 ? (total - done) / rate : Infinity }
+  }
+  return {
+    now,
+    advance() {
+      done++
+      return now()
+    },
+  }
+}
+
+/** E.g. "2h05m", "3m20s", "12s"; "-" when unknown. */
+export function formatSeconds(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '-'
+  const whole = Math.round(seconds)
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)]
+  const two = (value: number) => String(value).padStart(2, '0')
+  if (hours > 0) return `${hours}h${two(minutes)}m`
+  if (minutes > 0) return `${minutes}m${two(whole % 60)}s`
+  return `${whole}s`
+}
+
+function round(value: number): number | null {
+  return Number.isFinite(value) ? Math.round(value * 10) / 10 : null
+}

@@ -1,0 +1,95 @@
+// Totals of a run, from commit records alone: the same after any number of resumes, on any machine.
+
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { z } from 'zod'
+import { codeOf } from '../store/durable.ts'
+import type { CommitRecord } from '../store/commit-record.ts'
+import type { RunManifest } from '../store/run-manifest.ts'
+
+export interface RunSummary {
+  readonly runId: string
+  readonly isComplete: boolean
+  readonly shards: { readonly total: number; readonly committed: number }
+  readonly rows: { readonly total: number; readonly committed: number }
+  readonly counts: CommitRecord['counts']
+  /** Rejects per reason code, most frequent first. */
+  readonly reasons: Readonly<Record<string, number>>
+  /** Rows per second over the shards that finished within an hour of the last one; 0 if none did. */
+  readonly rowsPerSecond: number
+  /** At that rate; null when nothing is left or nothing was done. */
+  readonly etaSeconds: number | null
+}
+
+const RATE_WINDOW_MS = 3_600_000
+
+export function summarize(manifest: RunManifest, commits: readonly CommitRecord[]): RunSummary {
+  const counts = { groundings: 0, rejects: 0, phrases: 0, candidates: 0, droppedPhrases: 0 }
+  const reasons = new Map<string, number>()
+  let rows = 0
+  for (const commit of commits) {
+    rows += commit.rows.end - commit.rows.start
+    for (const key of Object.keys(counts) as (keyof typeof counts)[])
+      counts[key] += commit.counts[key]
+    for (const [code, count] of Object.entries(commit.reasons)) {
+      reasons.set(code, (reasons.get(code) ?? 0) + count)
+    }
+  }
+  const rate = recentRate(commits)
+  const left = manifest.plan.rows - rows
+  return {
+    runId: manifest.runId,
+    isComplete: commits.length === manifest.plan.shards,
+    shards: { total: manifest.plan.shards, committed: commits.length },
+    rows: { total: manifest.plan.rows, committed: rows },
+    counts,
+    reasons: Object.fromEntries([...reasons].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))),
+    rowsPerSecond: rate,
+    etaSeconds: left > 0 && rate > 0 ? left / rate : null,
+  }
+}
+
+function recentRate(commits: readonly CommitRecord[]): number {
+  const spans = commits.map(({ rows, stats }) => {
+    const start = Date.parse(stats.startedAt)
+    return { start, end: start + stats.seconds * 1000, rows: rows.end - rows.start }
+  })
+  const last = spans.reduce((latest, { end }) => Math.max(latest, end), 0)
+  const recent = spans.filter(({ end }) => end > last - RATE_WINDOW_MS)
+  const first = recent.reduce((earliest, { start }) => Math.min(earliest, start), last)
+  const rows = recent.reduce((sum, span) => sum + span.rows, 0)
+  return last > first ? rows / ((last - first) / 1000) : 0
+}
+
+export interface ShardFailure {
+  readonly shard: number
+  readonly at: string
+  readonly error: string
+}
+
+/** The last failure of each shard that is not committed since. */
+export async function readFailures(
+  runDir: string,
+  commits: readonly CommitRecord[],
+): Promise<ShardFailure[]> {
+  let text: string
+  try {
+    text = await fs.readFile(path.join(runDir, 'failures.jsonl'), 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
+  const schema = z.object({ shard: z.number(), at: z.string(), error: z.string() })
+  const done = new Set(commits.map(({ shard }) => shard))
+  const last = new Map<number, ShardFailure>()
+  for (const line of text.split('\n')) {
+    let failure: ShardFailure
+    try {
+      failure = schema.parse(JSON.parse(line))
+    } catch {
+      continue // a line cut by a kill; these lines are notes only
+    }
+    if (!done.has(failure.shard)) last.set(failure.shard, failure)
+  }
+  return [...last.values()].sort((a, b) => a.shard - b.shard)
+}
