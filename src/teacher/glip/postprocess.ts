@@ -1,0 +1,304 @@
+// From the graph's outputs to candidates, as GLIP's reference does it on a GPU (glip.md sections 6, 7).
+// Inside, boxes follow GLIP's pixel-index convention, in which a box ends at the last pixel it holds
+// (width is x2 - x1 + 1); `toImage` turns them into edges of the stored image.
+
+import type { Candidate } from '../../core/types.ts'
+import type { Size } from './preprocess.ts'
+
+/** What the graph says about one prompt on one image; N positions, level by level, each row-major. */
+export interface GraphOutputs {
+  /** Mean token probability, shape (N, phraseCount). */
+  readonly phraseProb: Float32Array
+  /** Columns of `phraseProb`; the last ones may be padding, all 0. */
+  readonly phraseCount: number
+  /** Deltas dx, dy, dw, dh on the anchors, shape (N, 4). */
+  readonly boxReg: Float32Array
+  /** Logits, shape (N). */
+  readonly centerness: Float32Array
+}
+
+export interface DetectOptions {
+  /** One square anchor per position: px between positions and px of its side, per level, finest first. */
+  readonly anchors: { readonly strides: readonly number[]; readonly sizes: readonly number[] }
+  readonly boxWeights: readonly [number, number, number, number]
+  /** Probability of a phrase, before centerness, above which a position is a candidate. */
+  readonly candidateScore: number
+  /** Candidates kept per level, over all phrases. */
+  readonly preNms: number
+  /** A box above this IoU with a better one of the same phrase goes. */
+  readonly nmsIou: number
+  /** Boxes kept, 0 for all; ties with the last one stay. */
+  readonly maxBoxes: number
+}
+
+/** A box in pixel indices of the resized image. */
+export interface Detection {
+  /** Column of `phraseProb`. */
+  readonly phrase: number
+  /** [0, 1]: sqrt(phrase probability x centerness). */
+  readonly score: number
+  readonly x1: number
+  readonly y1: number
+  readonly x2: number
+  readonly y2: number
+}
+
+/** Levels that the backbone gives; each further one is a convolution of stride 2 on the one before. */
+const BACKBONE_LEVELS = 3
+/** ln(1000 / 16): larger log sizes are cut off. */
+const MAX_LOG_SIZE = Math.log(1000 / 16)
+
+/** Grid of each level for a padded image. */
+export function levelSizes(padded: Size, strides: readonly number[]): Size[] {
+  const sizes: Size[] = []
+  strides.forEach((stride, level) => {
+    const finer = sizes[level - 1]
+    sizes.push(
+      finer === undefined || level < BACKBONE_LEVELS
+        ? { width: padded.width / stride, height: padded.height / stride }
+        : { width: Math.ceil(finer.width / 2), height: Math.ceil(finer.height / 2) },
+    )
+  })
+  return sizes
+}
+
+/**
+ * Boxes of one prompt on one image: candidates above the floor, the best of each level, NMS within each
+ * phrase, the best of all.
+ *
+ * @param padded size of the graph's input
+ * @param resized size of the picture inside it
+ * @returns by score descending; equal scores by position in the graph's outputs
+ * @throws RangeError if the outputs do not belong to this size or hold a value that is not a number
+ */
+export function detect(
+  outputs: GraphOutputs,
+  padded: Size,
+  resized: Size,
+  options: DetectOptions,
+): Detection[] {
+  const { phraseProb, phraseCount, centerness, boxReg } = outputs
+  const levels = levelSizes(padded, options.anchors.strides)
+  const positions = levels.reduce((sum, { width, height }) => sum + width * height, 0)
+  if (
+    centerness.length !== positions ||
+    boxReg.length !== positions * 4 ||
+    phraseProb.length !== positions * phraseCount
+  ) {
+    throw new RangeError(
+      `an input of ${padded.width}x${padded.height} px has ${positions} positions, but the model gave ` +
+        `${centerness.length} centerness values, ${boxReg.length} deltas and ` +
+        `${phraseProb.length} probabilities for ${phraseCount} phrases`,
+    )
+  }
+  const found: Found[] = []
+  let start = 0
+  levels.forEach((grid, level) => {
+    const end = start + grid.width * grid.height
+    for (const [index, rank] of bestOfLevel(outputs, start, end, options)) {
+      found.push({
+        index,
+        level,
+        start,
+        gridWidth: grid.width,
+        score: Math.fround(Math.sqrt(rank)),
+      })
+    }
+    start = end
+  })
+  found.sort((a, b) => b.score - a.score || a.index - b.index)
+  return suppress(decodeAll(found, outputs, resized, options), options)
+}
+
+/** A candidate that is not decoded yet. */
+interface Found {
+  /** Into `phraseProb`. */
+  readonly index: number
+  readonly level: number
+  /** First position of the level. */
+  readonly start: number
+  readonly gridWidth: number
+  readonly score: number
+}
+
+/** [index into phraseProb, probability x centerness] of a level's best candidates, in no order. */
+function bestOfLevel(
+  { phraseProb, phraseCount, centerness }: GraphOutputs,
+  start: number,
+  end: number,
+  { candidateScore, preNms }: DetectOptions,
+): [number, number][] {
+  const floor = Math.fround(candidateScore)
+  const indices: number[] = []
+  const ranks: number[] = []
+  for (let i = start * phraseCount; i < end * phraseCount; i++) {
+    const prob = phraseProb[i]!
+    // One comparison for the many below the floor, and NaN must not pass for one of them.
+    if (prob <= floor) continue
+    const rank = Math.fround(prob * sigmoid(centerness[Math.floor(i / phraseCount)]!))
+    if (Number.isNaN(rank)) throw new RangeError('the model gave a score that is not a number')
+    indices.push(i)
+    ranks.push(rank)
+  }
+  const best: [number, number][] = []
+  if (ranks.length <= preNms) {
+    ranks.forEach((rank, i) => best.push([indices[i]!, rank]))
+    return best
+  }
+  const cut = kthLargest(Float32Array.from(ranks), preNms)
+  let ties = preNms - ranks.reduce((above, rank) => above + (rank > cut ? 1 : 0), 0)
+  ranks.forEach((rank, i) => {
+    if (rank > cut || (rank === cut && ties-- > 0)) best.push([indices[i]!, rank])
+  })
+  return best
+}
+
+function sigmoid(x: number): number {
+  return Math.fround(1 / (1 + Math.exp(-x)))
+}
+
+/** Quickselect; reorders `values`. */
+function kthLargest(values: Float32Array, k: number): number {
+  let low = 0
+  let high = values.length - 1
+  const target = k - 1
+  while (low < high) {
+    const pivot = values[(low + high) >> 1]!
+    let left = low
+    let right = high
+    while (left <= right) {
+      while (values[left]! > pivot) left++
+      while (values[right]! < pivot) right--
+      if (left <= right) {
+        const swap = values[left]!
+        values[left++] = values[right]!
+        values[right--] = swap
+      }
+    }
+    if (target <= right) high = right
+    else if (target >= left) low = left
+    else break
+  }
+  return values[target]!
+}
+
+/**
+ * Greedy NMS in one walk from the best score down. Boxes of different phrases never meet, so the walk may
+ * end when enough are kept: what it has not reached scores lower.
+ *
+ * @param boxes by score descending; read no further than needed
+ */
+export function suppress(
+  boxes: Iterable<Detection>,
+  { nmsIou, maxBoxes }: Pick<DetectOptions, 'nmsIou' | 'maxBoxes'>,
+): Detection[] {
+  const limit = maxBoxes === 0 ? Infinity : maxBoxes
+  const iou = Math.fround(nmsIou)
+  const kept: Detection[] = []
+  const keptOfPhrase = new Map<number, Detection[]>()
+  for (const box of boxes) {
+    if (kept.length >= limit && box.score < kept[limit - 1]!.score) break
+    const rivals = keptOfPhrase.get(box.phrase)
+    if (rivals?.some((better) => iouOfIndices(better, box) > iou)) continue
+    kept.push(box)
+    if (rivals === undefined) keptOfPhrase.set(box.phrase, [box])
+    else rivals.push(box)
+  }
+  return kept
+}
+
+function* decodeAll(
+  sorted: readonly Found[],
+  outputs: GraphOutputs,
+  resized: Size,
+  options: DetectOptions,
+): Generator<Detection> {
+  for (const found of sorted) yield decode(found, outputs, resized, options)
+}
+
+function decode(
+  { index, level, start, gridWidth, score }: Found,
+  { boxReg, phraseCount }: GraphOutputs,
+  resized: Size,
+  { anchors, boxWeights }: DetectOptions,
+): Detection {
+  const position = Math.floor(index / phraseCount)
+  const stride = anchors.strides[level]!
+  const column = (position - start) % gridWidth
+  const row = Math.floor((position - start) / gridWidth)
+  const box = decodeBox(
+    boxReg.subarray(position * 4, position * 4 + 4),
+    column * stride + (stride - 1) / 2,
+    row * stride + (stride - 1) / 2,
+    anchors.sizes[level]!,
+    boxWeights,
+  )
+  if (box.some(Number.isNaN)) throw new RangeError('the model gave a box that is not a number')
+  const clip = (value: number, last: number) => Math.fround(Math.min(Math.max(value, 0), last))
+  return {
+    phrase: index % phraseCount,
+    score,
+    x1: clip(box[0], resized.width - 1),
+    y1: clip(box[1], resized.height - 1),
+    x2: clip(box[2], resized.width - 1),
+    y2: clip(box[3], resized.height - 1),
+  }
+}
+
+/**
+ * Deltas on a square anchor of side `size` (which counts both end pixels) around (centerX, centerY).
+ *
+ * @returns x1, y1, x2, y2 in pixel indices, not clipped
+ */
+export function decodeBox(
+  deltas: ArrayLike<number>,
+  centerX: number,
+  centerY: number,
+  size: number,
+  weights: readonly [number, number, number, number],
+): readonly [number, number, number, number] {
+  const x = (deltas[0]! / weights[0]) * size + centerX
+  const y = (deltas[1]! / weights[1]) * size + centerY
+  const halfWidth = 0.5 * (Math.exp(Math.min(deltas[2]! / weights[2], MAX_LOG_SIZE)) * size - 1)
+  const halfHeight = 0.5 * (Math.exp(Math.min(deltas[3]! / weights[3], MAX_LOG_SIZE)) * size - 1)
+  return [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight]
+}
+
+/** Both boxes count their last pixel. */
+function iouOfIndices(a: Detection, b: Detection): number {
+  const width = Math.min(a.x2, b.x2) - Math.max(a.x1, b.x1) + 1
+  const height = Math.min(a.y2, b.y2) - Math.max(a.y1, b.y1) + 1
+  if (width <= 0 || height <= 0) return 0
+  const intersection = width * height
+  return intersection / (areaOfIndices(a) + areaOfIndices(b) - intersection)
+}
+
+function areaOfIndices(box: Detection): number {
+  return (box.x2 - box.x1 + 1) * (box.y2 - box.y1 + 1)
+}
+
+/**
+ * Edges in the stored image: the right and lower edge lie one resized pixel behind the last pixel. Each
+ * axis has its own scale, since the resized size is rounded.
+ *
+ * @param phrases index of the sample's phrase for each column of the positive map
+ */
+export function toImage(
+  detections: readonly Detection[],
+  resized: Size,
+  original: Size,
+  phrases: readonly number[],
+): Candidate[] {
+  const scaleX = original.width / resized.width
+  const scaleY = original.height / resized.height
+  return detections.map(({ phrase, score, x1, y1, x2, y2 }) => ({
+    phrase: phrases[phrase]!,
+    score,
+    box: {
+      x1: x1 * scaleX,
+      y1: y1 * scaleY,
+      x2: Math.min((x2 + 1) * scaleX, original.width),
+      y2: Math.min((y2 + 1) * scaleY, original.height),
+    },
+  }))
+}
