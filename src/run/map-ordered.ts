@@ -23,11 +23,11 @@ export async function* mapOrdered<In, Out>(
         isExhausted = true
         return
       }
-      const result = map(value as In)
+      const result = map(value)
       result.catch(() => undefined) // seen when its turn comes
       inFlight.push(result)
     })
-    pull.catch(() => undefined)
+    pull.catch(() => undefined) // seen by whoever awaits it
   }
   try {
     for (;;) {
@@ -51,6 +51,6 @@ export async function* mapOrdered<In, Out>(
 
 async function shift<T>(queue: Promise<T>[], first: Promise<T>): Promise<T> {
   const result = await first
-  queue.shift()
+  void queue.shift() // the same promise
   return result
 }

@@ -31,7 +31,7 @@ export function createProgress(stderr: Stderr, mode: LogMode): Progress {
 function barProgress(stderr: Stderr): Progress {
   const bars = new cliProgress.MultiBar(
     {
-      stream: stderr as NodeJS.WriteStream,
+      stream: stderr,
       format: '{bar} {percentage}% | {value}/{total} rows | {rate} rows/s | {eta_text} left',
       hideCursor: true,
       clearOnComplete: false,
