@@ -14,7 +14,11 @@ import { Worker, type WorkerOptions } from 'node:worker_threads'
 export function startWorker(path: string, from: string, options: WorkerOptions = {}): Worker {
   if (!from.endsWith('.ts')) return new Worker(new URL(`${path}.js`, from), options)
   const url = new URL(`${path}.ts`, from).href
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href
+  // The module build: the CommonJS one, which require() finds, looks for its loader in the wrong folder.
+  const found = createRequire(import.meta.url)
+    .resolve('tsx/esm/api')
+    .replace(/\.cjs$/, '.mjs')
+  const tsx = pathToFileURL(found).href
   const code = `import(${JSON.stringify(tsx)})
     .then(({ register }) => { register(); return import(${JSON.stringify(url)}) })`
   return new Worker(code, { ...options, eval: true })
