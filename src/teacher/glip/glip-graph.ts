@@ -1,0 +1,115 @@
+// GLIP's graph contract: prompts on images of one padded size in, one set of outputs per prompt back.
+
+import { InputError } from '../../core/errors.ts'
+import type { TeacherDescription } from '../model-folder.ts'
+import type { FloatTensor, OnnxSession, TensorData } from '../onnx-session.ts'
+import { writePositiveMap } from './positive-map.ts'
+import type { GraphOutputs } from './postprocess.ts'
+import type { Size } from './preprocess.ts'
+import type { Prompt } from './prompts.ts'
+
+/** One prompt on one image. */
+export interface GraphRow {
+  readonly prompt: Pick<Prompt, 'ids' | 'phrases'>
+  /** RGB, shape (padded height, padded width, 3). */
+  readonly pixels: Uint8Array
+  /** Size of the picture inside. */
+  readonly resized: Size
+}
+
+type Names = Pick<TeacherDescription, 'inputs' | 'outputs'>
+
+/** @throws InputError naming what the graph has and what teacher.json says */
+export function checkNames(session: OnnxSession, { inputs, outputs }: Names, file: string): void {
+  const sides = [
+    ['inputs', Object.values(inputs), session.inputNames],
+    ['outputs', Object.values(outputs), session.outputNames],
+  ] as const
+  for (const [side, wanted, found] of sides) {
+    if (wanted.length !== found.length || wanted.some((name) => !found.includes(name))) {
+      throw new InputError(
+        `${file} has the ${side} ${found.join(', ')}; teacher.json says ${wanted.join(', ')}`,
+      )
+    }
+  }
+}
+
+/**
+ * Captions are padded to the longest of the batch, which changes nothing; images must share a padded
+ * size, because padding does change results.
+ *
+ * @param rows at least one
+ */
+export function feedsOf(
+  rows: readonly GraphRow[],
+  padded: Size,
+  padId: number,
+  { inputs }: Names,
+): Record<string, TensorData> {
+  const batch = rows.length
+  const tokenCount = Math.max(...rows.map(({ prompt }) => prompt.ids.length))
+  const phraseCount = Math.max(...rows.map(({ prompt }) => prompt.phrases.length))
+  const imageBytes = padded.height * padded.width * 3
+  const images = new Uint8Array(batch * imageBytes)
+  const sizes = new BigInt64Array(batch * 2)
+  const ids = new BigInt64Array(batch * tokenCount).fill(BigInt(padId))
+  const mask = new BigInt64Array(batch * tokenCount)
+  const map = new Float32Array(batch * phraseCount * tokenCount)
+  rows.forEach(({ prompt, pixels, resized }, row) => {
+    images.set(pixels, row * imageBytes)
+    sizes[row * 2] = BigInt(resized.height)
+    sizes[row * 2 + 1] = BigInt(resized.width)
+    prompt.ids.forEach((id, token) => {
+      ids[row * tokenCount + token] = BigInt(id)
+      mask[row * tokenCount + token] = 1n
+    })
+    const mapOfRow = map.subarray(row * phraseCount * tokenCount)
+    writePositiveMap(
+      prompt.phrases.map(({ tokens }) => tokens),
+      tokenCount,
+      mapOfRow,
+    )
+  })
+  return {
+    [inputs.images]: { type: 'uint8', data: images, dims: [batch, padded.height, padded.width, 3] },
+    [inputs.imageSizes]: { type: 'int64', data: sizes, dims: [batch, 2] },
+    [inputs.inputIds]: { type: 'int64', data: ids, dims: [batch, tokenCount] },
+    [inputs.attentionMask]: { type: 'int64', data: mask, dims: [batch, tokenCount] },
+    [inputs.positiveMap]: { type: 'float32', data: map, dims: [batch, phraseCount, tokenCount] },
+  }
+}
+
+/**
+ * The outputs of one row, in buffers of their own.
+ *
+ * @throws InputError when the shapes are not those of the contract
+ */
+export function outputsOf(
+  results: Readonly<Record<string, FloatTensor>>,
+  row: number,
+  { outputs }: Names,
+): GraphOutputs {
+  const [phraseProb, boxReg, centerness] = [
+    outputs.phraseProb,
+    outputs.boxReg,
+    outputs.centerness,
+  ].map((name) => results[name]) as [FloatTensor, FloatTensor, FloatTensor]
+  const [batch, positions, phraseCount] = phraseProb.dims as [number, number, number]
+  const expected = `[${batch}, ${positions}, ${phraseCount}], [${batch}, ${positions}, 4], [${batch}, ${positions}]`
+  const found = [phraseProb, boxReg, centerness]
+    .map(({ dims }) => `[${dims.join(', ')}]`)
+    .join(', ')
+  if (found !== expected) {
+    throw new InputError(`the graph's outputs have the shapes ${found} instead of ${expected}`)
+  }
+  const partOf = ({ data }: FloatTensor) => {
+    const length = data.length / batch
+    return data.slice(row * length, (row + 1) * length)
+  }
+  return {
+    phraseProb: partOf(phraseProb),
+    phraseCount,
+    boxReg: partOf(boxReg),
+    centerness: partOf(centerness),
+  }
+}

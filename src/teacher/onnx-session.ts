@@ -1,0 +1,102 @@
+// A graph in a thread of its own: opened on one execution provider, run by messages, drained at the end.
+
+import { availableParallelism } from 'node:os'
+import type { Transferable } from 'node:worker_threads'
+import { startWorker } from '../core/start-worker.ts'
+import type { Provider } from './options.ts'
+import { Thread } from './thread.ts'
+
+/** A tensor in messages; row-major. */
+export type TensorData =
+  | { readonly type: 'uint8'; readonly data: Uint8Array; readonly dims: readonly number[] }
+  | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] }
+  | FloatTensor
+
+export interface FloatTensor {
+  readonly type: 'float32'
+  readonly data: Float32Array
+  readonly dims: readonly number[]
+}
+
+export type OnnxRequest =
+  | {
+      readonly kind: 'open'
+      readonly file: string
+      readonly provider: Provider
+      readonly threads: number
+    }
+  | { readonly kind: 'run'; readonly feeds: Readonly<Record<string, TensorData>> }
+
+export type OnnxReply =
+  | {
+      readonly kind: 'opened'
+      readonly inputNames: readonly string[]
+      readonly outputNames: readonly string[]
+    }
+  | ({ readonly kind: 'ran' } & RunResult)
+
+export interface RunResult {
+  readonly outputs: Readonly<Record<string, FloatTensor>>
+  /** Time inside the runtime. */
+  readonly milliseconds: number
+}
+
+export interface OnnxSession {
+  readonly provider: Provider
+  readonly inputNames: readonly string[]
+  readonly outputNames: readonly string[]
+  /**
+   * Runs queue up; a run cannot be cancelled.
+   *
+   * @param feeds by input name; their buffers are handed over and empty afterwards
+   * @throws FatalError when the thread is gone; Error with the runtime's message when this run failed
+   */
+  run(feeds: Readonly<Record<string, TensorData>>): Promise<RunResult>
+  /** Waits for the runs that were asked for, frees the session, ends the thread. */
+  close(): Promise<void>
+}
+
+export interface OnnxOptions {
+  readonly provider: Provider
+  /** Threads of the CPU provider; 0 for one per core. */
+  readonly threads: number
+  /** For messages. */
+  readonly name: string
+}
+
+/** @throws Error with the runtime's message when it cannot open the file on this provider */
+export async function openOnnx(
+  file: string,
+  { provider, threads, name }: OnnxOptions,
+): Promise<OnnxSession> {
+  const worker = startWorker('./onnx-worker', import.meta.url)
+  const thread = new Thread<OnnxRequest, OnnxReply>(
+    worker,
+    `the thread that runs ${name} (onnx-worker, provider ${provider})`,
+  )
+  let reply: OnnxReply
+  try {
+    reply = await thread.request({
+      kind: 'open',
+      file,
+      provider,
+      threads: threads === 0 ? availableParallelism() : threads,
+    })
+  } catch (error) {
+    await thread.close()
+    throw error
+  }
+  if (reply.kind !== 'opened') throw new TypeError(`onnx-worker answered ${reply.kind} to open`)
+  return {
+    provider,
+    inputNames: reply.inputNames,
+    outputNames: reply.outputNames,
+    async run(feeds) {
+      const buffers = Object.values(feeds).map(({ data }) => data.buffer as Transferable)
+      const result = await thread.request({ kind: 'run', feeds }, buffers)
+      if (result.kind !== 'ran') throw new TypeError(`onnx-worker answered ${result.kind} to run`)
+      return result
+    },
+    close: () => thread.close(),
+  }
+}
