@@ -2,12 +2,13 @@
 
 import { Command, CommanderError } from 'commander'
 import type { Io, RegisterCommand } from './commands/command.ts'
+import { registerExport } from './commands/export.ts'
 import { registerRun } from './commands/run.ts'
 import { registerStatus } from './commands/status.ts'
 import { ConfigError, FatalError, InputError } from './core/errors.ts'
 import { VERSION } from './version.ts'
 
-const COMMANDS: readonly RegisterCommand[] = [registerRun, registerStatus]
+const COMMANDS: readonly RegisterCommand[] = [registerRun, registerStatus, registerExport]
 
 /** Promised by the command line's contract, not built yet. */
 const NOT_YET = ['retry-failed', 'report', 'view', 'calibrate', 'worker']

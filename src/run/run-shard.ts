@@ -203,7 +203,7 @@ class ShardOutcome {
     signal: AbortSignal,
   ): AsyncGenerator<PhrasedRow> {
     const extract = async (batch: readonly (SourceRow | SourceReject)[]) => {
-      const rows = batch.filter((item) => !('code' in item))
+      const rows = batch.filter((item): item is SourceRow => !('code' in item))
       const results = await this.#timed('phrases', () =>
         this.#tools.extractor.extract(rows, signal),
       )

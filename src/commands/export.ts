@@ -1,0 +1,87 @@
+import { Option } from 'commander'
+import { loadConfig } from '../config.ts'
+import { ConfigError } from '../core/errors.ts'
+import { EXPORT_FORMATS, exportRun, type ExportFormat } from '../export/export-run.ts'
+import { ODVG_DIALECTS, type OdvgDialect } from '../export/odvg.ts'
+import { collect, type RegisterCommand } from './command.ts'
+
+/** Formats of the contract that are not built. */
+const NOT_YET = ['goldg', 'glip-tsv', 'grit', 'yolo-world', 'webdataset', 'arrow', 'jsonl']
+
+interface Flags {
+  readonly format: string
+  readonly dialect?: OdvgDialect
+  readonly to: string
+  readonly config?: string
+  readonly minScore?: string
+  readonly set: string[]
+  readonly overwrite?: true
+  readonly json?: true
+}
+
+export const registerExport: RegisterCommand = (program, io, finish) => {
+  program
+    .command('export')
+    .description('Filter the candidates of a run and write training files. Never runs the teacher.')
+    .argument('<dir>', 'run folder')
+    .requiredOption('--format <format>', EXPORT_FORMATS.join(' or '))
+    .addOption(
+      new Option('--dialect <dialect>', 'loader of odvg files; default: mmdet').choices(
+        ODVG_DIALECTS,
+      ),
+    )
+    .requiredOption('--to <dir>', 'folder to make')
+    .option('--config <file>', 'recipe with filter:, balance: and export: sections')
+    .option('--min-score <score>', 'the same as --set filter.score=<score>')
+    .option(
+      '--set <key=value>',
+      'override one option, e.g. --set export.layout=sharded',
+      collect,
+      [],
+    )
+    .option('--overwrite', 'replace an earlier export')
+    .option('--json', 'print counts as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  groundmill export demo-run --format odvg --dialect mmdet --to demo-run/export/odvg',
+    )
+    .action(async (runDir: string, flags: Flags) => {
+      const format = formatOf(flags.format)
+      if (format !== 'odvg' && flags.dialect !== undefined) {
+        throw new ConfigError(`--dialect has a meaning with --format odvg only, not with ${format}`)
+      }
+      const settings = [
+        ...flags.set,
+        ...(flags.minScore === undefined ? [] : [`filter.score=${flags.minScore}`]),
+      ]
+      const { filter, balance, export: options } = await loadConfig(flags.config, settings)
+      const dialect = flags.dialect ?? 'mmdet'
+      const overwrite = flags.overwrite === true
+      const { counts, files } = await exportRun(
+        { runDir, to: flags.to, overwrite, format, dialect, filter, balance, options },
+        io.signal,
+      )
+      if (flags.json) {
+        io.stdout.write(`${JSON.stringify({ to: flags.to, counts, files })}\n`)
+      } else {
+        io.stdout.write(
+          `${flags.to}: ${counts.samples} of ${counts.rows} images, ${counts.regions} regions, ` +
+            `${counts.phrases} phrases, ${counts.categories} categories\n`,
+        )
+        for (const [reason, count] of Object.entries(counts.droppedSamples)) {
+          io.stdout.write(`  ${String(count).padStart(8)}  images dropped: ${reason}\n`)
+        }
+      }
+      finish(0)
+    })
+}
+
+function formatOf(name: string): ExportFormat {
+  const format = EXPORT_FORMATS.find((known) => known === name)
+  if (format !== undefined) return format
+  throw new ConfigError(
+    NOT_YET.includes(name)
+      ? `--format ${name} is not available yet; there are ${EXPORT_FORMATS.join(', ')}`
+      : `--format ${name} is unknown; there are ${EXPORT_FORMATS.join(', ')}`,
+  )
+}

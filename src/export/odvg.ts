@@ -1,0 +1,66 @@
+// ODVG, one image per line (formats.md section 1): three loaders, three dialects.
+
+import type { ExportSample } from './sample.ts'
+
+export const ODVG_DIALECTS = ['mmdet', 'open-groundingdino', 'tao'] as const
+export type OdvgDialect = (typeof ODVG_DIALECTS)[number]
+
+/**
+ * The grounding variant.
+ *
+ * mmdet: one region per phrase, with one box or a list of boxes; open-groundingdino: one region per
+ * box, since its loader takes one box each; tao: the same with its own key for the file name.
+ */
+export function odvgGrounding(sample: ExportSample, dialect: OdvgDialect): object {
+  const { fileName, width, height, caption } = sample
+  const regions = dialect === 'mmdet' ? regionsPerPhrase(sample) : regionsPerBox(sample)
+  const name = dialect === 'tao' ? { file_name: fileName } : { filename: fileName }
+  return { ...name, height, width, grounding: { caption, regions } }
+}
+
+function regionsPerBox({ phrases, regions }: ExportSample): object[] {
+  return regions.map(({ phrase, xyxy, score }) => ({
+    bbox: xyxy,
+    phrase: phrases[phrase]!.text,
+    tokens_positive: [phrases[phrase]!.span],
+    score,
+  }))
+}
+
+function regionsPerPhrase({ phrases, regions }: ExportSample): object[] {
+  return phrases.flatMap(({ text, span }, index) => {
+    const mine = regions.filter(({ phrase }) => phrase === index)
+    if (mine.length === 0) return []
+    const boxes = mine.map(({ xyxy }) => xyxy)
+    const scores = mine.map(({ score }) => score)
+    return [
+      {
+        bbox: boxes.length === 1 ? boxes[0] : boxes,
+        phrase: text,
+        tokens_positive: [span],
+        score: scores.length === 1 ? scores[0] : scores,
+      },
+    ]
+  })
+}
+
+/** The detection variant; labels count from 0, in the order of the label map. */
+export function odvgDetection(
+  { fileName, width, height, regions }: ExportSample,
+  dialect: OdvgDialect,
+  labels: ReadonlyMap<string, number>,
+): object {
+  const name = dialect === 'tao' ? { file_name: fileName } : { filename: fileName }
+  const instances = regions.map(({ xyxy, category, score }) => ({
+    bbox: xyxy,
+    label: labels.get(category)!,
+    category,
+    score,
+  }))
+  return { ...name, height, width, detection: { instances } }
+}
+
+/** {"0": "dog", ...}: keys are strings, because the loaders look labels up as str(label). */
+export function labelMap(names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(names.map((name, label) => [String(label), name]))
+}

@@ -1,0 +1,34 @@
+// The `export:` section: how kept samples become files.
+
+import { z } from 'zod'
+
+export const exportOptionsSchema = z.strictObject({
+  /** One annotation file, or one per shard. */
+  layout: z.enum(['merged', 'sharded']).default('merged'),
+  /**
+   * `copy` puts every image into images/<shard>/; `none` writes annotations alone, with the same file
+   * names; `reference` names local files where they are.
+   */
+  images: z.enum(['copy', 'none', 'reference']).default('copy'),
+  /** What a category is: every phrase (lower case), its head lemma, or one of a given list. */
+  categories: z
+    .strictObject({
+      by: z.enum(['phrase', 'head', 'list']).default('head'),
+      /**
+       * Names for `list`; a region belongs to the one that equals its phrase, else its head lemma, and
+       * goes if there is none.
+       */
+      list: z.array(z.string().min(1)).default(() => []),
+    })
+    .refine(({ by, list }) => (by === 'list') === list.length > 0, {
+      path: ['list'],
+      message: 'give names with by: list, and only there',
+    })
+    .prefault({}),
+  /** ODVG: phrases with spans (`grounding`), or boxes with labels and a label map (`detection`). */
+  variant: z.enum(['grounding', 'detection']).default('grounding'),
+  /** False tells a trainer to learn the classes of these boxes, not their places (YOLO-World). */
+  boxSupervision: z.boolean().default(true),
+})
+
+export type ExportOptions = z.output<typeof exportOptionsSchema>

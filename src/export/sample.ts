@@ -1,0 +1,92 @@
+// What every format needs of a filtered sample: names, numbers and spans as files hold them.
+
+import { codePointIndex } from '../core/span.ts'
+import type { Box } from '../core/types.ts'
+import type { FilteredSample } from '../filter/filter.ts'
+
+export interface ExportRegion {
+  /** Index into the sample's phrases. */
+  readonly phrase: number
+  /** [x1, y1, x2, y2], pixels, two decimals, inside the image, sides at least 1. */
+  readonly xyxy: readonly [number, number, number, number]
+  /** Four decimals. */
+  readonly score: number
+  readonly category: string
+}
+
+export interface ExportPhrase {
+  readonly text: string
+  /** Half-open, Unicode code points of `caption`. */
+  readonly span: readonly [number, number]
+  readonly head: string
+}
+
+export interface ExportSample {
+  readonly key: string
+  /** Relative to the images' root, with forward slashes. */
+  readonly fileName: string
+  readonly width: number
+  readonly height: number
+  /**
+   * Begins and ends without white space, and keeps its length in lower case: readers strip and
+   * lower-case it and go on using the spans.
+   */
+  readonly caption: string
+  readonly phrases: readonly ExportPhrase[]
+  readonly regions: readonly ExportRegion[]
+}
+
+/** White space of Python's str.strip(), which knows four control characters more than JavaScript. */
+const PYTHON_SPACE = String.raw`[\s\x1c-\x1f\x85]`
+const OUTER_SPACE = new RegExp(`^${PYTHON_SPACE}+|${PYTHON_SPACE}+$`, 'gu')
+const LEADING_SPACE = new RegExp(`^${PYTHON_SPACE}*`, 'u')
+
+/** @returns undefined if no region has a category */
+export function toExportSample(
+  { row, regions }: FilteredSample,
+  fileName: string,
+  categoryOf: (phrase: string, lemma: string) => string | undefined,
+): ExportSample | undefined {
+  const leading = LEADING_SPACE.exec(row.caption)![0].length
+  // "İ" is the one character that grows in lower case.
+  const folded = row.caption.replaceAll('İ', 'I')
+  const caption = folded.replace(OUTER_SPACE, '')
+  const { toCodePoint } = codePointIndex(caption)
+  const phrases = row.phrases.map(({ start, end, head }): ExportPhrase => {
+    const [from, to] = [start - leading, Math.min(end - leading, caption.length)]
+    return { text: caption.slice(from, to), span: [toCodePoint(from), toCodePoint(to)], head }
+  })
+  const kept = regions.flatMap(({ phrase, score, box }): ExportRegion[] => {
+    const category = categoryOf(normalName(phrases[phrase]!.text), row.phrases[phrase]!.lemma)
+    if (category === undefined) return []
+    return [{ phrase, xyxy: fileBox(box, row.width, row.height), score: round(score, 4), category }]
+  })
+  if (kept.length === 0 && regions.length > 0) return undefined
+  const { key, width, height } = row
+  return { key, fileName, width, height, caption, phrases, regions: kept }
+}
+
+/** Lower case with single spaces. */
+export function normalName(text: string): string {
+  return text.toLowerCase().replace(/\s+/g, ' ').trim()
+}
+
+/** Two decimals, inside the image; a side that rounding or the image's edge made shorter than 1 px grows. */
+function fileBox(box: Box, width: number, height: number): [number, number, number, number] {
+  const [x1, x2] = fileRange(box.x1, box.x2, width)
+  const [y1, y2] = fileRange(box.y1, box.y2, height)
+  return [x1, y1, x2, y2]
+}
+
+function fileRange(low: number, high: number, limit: number): [number, number] {
+  const from = round(Math.min(Math.max(low, 0), limit), 2)
+  const to = round(Math.min(Math.max(high, 0), limit), 2)
+  if (to - from >= 1) return [from, to]
+  const start = round(Math.max(0, Math.min(from, limit - 1)), 2)
+  return [start, round(start + 1, 2)]
+}
+
+export function round(value: number, digits: number): number {
+  const scale = 10 ** digits
+  return Math.round(value * scale) / scale
+}
