@@ -71,6 +71,8 @@ export type ImageFormat = 'jpg' | 'png' | 'webp'
 export interface LoadedImage {
   /** Encoded bytes as stored; their pixels are upright (a rotated image was re-encoded). */
   readonly bytes: Uint8Array
+  /** False if `bytes` are those that were received. */
+  readonly isReencoded: boolean
   readonly format: ImageFormat
   /** px, upright. */
   readonly width: number

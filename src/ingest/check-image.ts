@@ -60,6 +60,7 @@ export function createImageChecker(options: ImageOptions): ImageChecker {
             : await encode(image, LOSSY.has(format) && !transparent)
         return {
           ...stored,
+          isReencoded: reason !== undefined,
           width: image.width,
           height: image.height,
           sha256: createHash('sha256').update(bytes).digest('hex'),

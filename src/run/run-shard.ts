@@ -241,9 +241,11 @@ class ShardOutcome {
     }
   }
 
-  #isStored({ image }: SourceRow): boolean {
+  /** A local file is referred to in place, unless its pixels lie another way than the boxes say. */
+  #isStored({ image, loaded }: Sample): boolean {
     const { storeImages } = this.#tools.options
-    return storeImages === 'always' || (storeImages === 'auto' && image.kind !== 'file')
+    const isInPlace = image.kind === 'file' && !loaded.isReencoded
+    return storeImages === 'always' || (storeImages === 'auto' && !isInPlace)
   }
 
   #rejectError(row: SourceRow, { code, message, context }: SampleError): void {
