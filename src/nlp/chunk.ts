@@ -1,0 +1,128 @@
+// Classes of words to base noun phrases: determiner, possessive, numbers, adjectives, noun modifiers,
+// head. Coordinated adjectives stay in ("a black and white dog"), coordinated nouns are two phrases.
+
+import type { Word } from './tag.ts'
+
+/** Words [first, last] of a caption; `head` is the index of the head noun. */
+export interface Chunk {
+  readonly first: number
+  readonly last: number
+  readonly head: number
+}
+
+const PREDETERMINERS = new Set(['all', 'both', 'half', 'such', 'what', 'any'])
+const NUMBERED = new Set(
+  'number no. no page size route bus flight channel highway exit chapter figure gate platform track type unit version vol volume class day grade level model part phase room stage step terminal'.split(
+    ' ',
+  ),
+)
+
+/** @returns chunks from left to right, without overlap */
+export function chunk(words: readonly Word[]): readonly Chunk[] {
+  const chunks: Chunk[] = []
+  for (let at = 0; at < words.length;) {
+    const found = readChunk(words, at)
+    if (found === undefined) at++
+    else {
+      chunks.push(found)
+      at = found.last + 1
+    }
+  }
+  return chunks
+}
+
+function readChunk(words: readonly Word[], first: number): Chunk | undefined {
+  let at = first
+  while (isDeterminer(words, at, first)) at++
+  const nounFrom = readModifiers(words, at, at > first)
+  if (nounFrom === undefined) return undefined
+  let head = -1
+  for (at = nounFrom; at < words.length; at++) {
+    const { tag } = words[at]!
+    if (at > first && !joins(words, at)) break
+    if (tag === 'N' || tag === 'P') head = at
+    else if (tag === 'S' || tag === 'M') continue
+    else if (tag === '#' && isNumbered(words, at)) head = at
+    else if ((tag === 'J' || tag === '#') && at > nounFrom && isInsideCompound(words, at)) continue
+    else break
+  }
+  if (head < 0) return undefined
+  return { first, last: head, head: headWord(words, head) }
+}
+
+function isDeterminer(words: readonly Word[], at: number, first: number): boolean {
+  const word = words[at]
+  if (word?.tag !== 'D') return false
+  if (at === first) return true
+  return joins(words, at) && at === first + 1 && PREDETERMINERS.has(words[first]!.lower)
+}
+
+/**
+ * Reads numbers, adjectives and what joins them.
+ *
+ * @returns where the nouns begin, undefined if none does
+ */
+function readModifiers(
+  words: readonly Word[],
+  from: number,
+  isInside: boolean,
+): number | undefined {
+  for (let at = from; at < words.length; at++) {
+    const word = words[at]!
+    const isFirst = at === from && !isInside
+    switch (word.tag) {
+      case 'N':
+      case 'P':
+      case 'S':
+        // "small, dog" are two things; "small, brown dog" goes on below.
+        return isFirst || joins(words, at) ? at : undefined
+      case 'J':
+      case '#':
+        if (isFirst || joins(words, at)) continue
+        if (word.gap === 'comma' && word.tag === 'J' && at > from && words[at - 1]!.tag === 'J')
+          continue
+        return undefined
+      case 'R':
+        if ((isFirst || joins(words, at)) && isModifier(words[at + 1])) continue
+        return undefined
+      case 'C':
+        if (at > from && isCoordination(words, at)) continue
+        return undefined
+      default:
+        return undefined
+    }
+  }
+  return undefined
+}
+
+function isModifier(word: Word | undefined): boolean {
+  return word !== undefined && word.gap === 'space' && (word.tag === 'J' || word.tag === '#')
+}
+
+/** "black and white": an adjective on both sides; before "and" a comma may stand. */
+function isCoordination(words: readonly Word[], at: number): boolean {
+  const { gap } = words[at]!
+  const next = words[at + 1]
+  if (gap === 'break' || next === undefined) return false
+  return 'J#'.includes(words[at - 1]!.tag) && next.gap === 'space' && 'JR#'.includes(next.tag)
+}
+
+function joins(words: readonly Word[], at: number): boolean {
+  const { gap } = words[at]!
+  return gap === 'space' || gap === 'quote'
+}
+
+function isNumbered(words: readonly Word[], at: number): boolean {
+  return /^\d/.test(words[at]!.lower) && NUMBERED.has(words[at - 1]!.lower)
+}
+
+/** "man's red hat": after a possessive the modifiers begin anew. */
+function isInsideCompound(words: readonly Word[], at: number): boolean {
+  if (words[at - 1]!.tag !== 'S' && words[at - 1]!.tag !== 'J' && words[at - 1]!.tag !== '#')
+    return false
+  return readModifiers(words, at, true) !== undefined
+}
+
+function headWord(words: readonly Word[], last: number): number {
+  return words[last]!.tag === '#' && last > 0 ? last - 1 : last
+}

@@ -1,0 +1,74 @@
+// Decides each word's class from left to right. Lexical class first, then the ordered rules of
+// tag-rules.ts for that class; the first rule with an answer wins. Words to the left are decided, words
+// to the right are known by their lexical class only.
+
+import { MAY, type Lexicon, type Tag } from './lexicon.ts'
+import { RULES, type TagRule } from './tag-rules.ts'
+import type { Token } from './tokenize.ts'
+
+/** A word whose class is being decided. */
+export interface Word extends Token {
+  tag: Tag
+  /** Bits of MAY. */
+  readonly may: number
+  readonly isKnown: boolean
+  /** Name of the rule that decided, for --explain. */
+  rule: string
+}
+
+export interface Tagger {
+  tag(tokens: readonly Token[]): readonly Word[]
+}
+
+/** @param without names of rules that are not applied, for ablations */
+export function createTagger(lexicon: Lexicon, without: ReadonlySet<string> = new Set()): Tagger {
+  const byTag = new Map<Tag, readonly TagRule[]>()
+  for (const rule of RULES) {
+    if (without.has(rule.name)) continue
+    for (const tag of rule.on) byTag.set(tag as Tag, [...(byTag.get(tag as Tag) ?? []), rule])
+  }
+  return {
+    tag(tokens) {
+      const words = tokens.map((token): Word => {
+        const { tag, may, isKnown } = lexicon.lookUp(token.lower)
+        return { ...token, tag, may, isKnown, rule: 'lexicon' }
+      })
+      const isCased = usesCase(words)
+      for (let i = 0; i < words.length; i++) {
+        const word = words[i]!
+        if (isCased && isCapitalName(words, i)) {
+          word.tag = 'P'
+          word.rule = 'capital'
+          continue
+        }
+        for (const rule of byTag.get(word.tag) ?? []) {
+          const tag = rule.decide(words, i)
+          if (tag === undefined) continue
+          word.tag = tag
+          word.rule = rule.name
+          break
+        }
+      }
+      return words
+    },
+  }
+}
+
+/** Capitals say something only where not every word has one: ALL CAPS and Title Case captions do not. */
+function usesCase(words: readonly Word[]): boolean {
+  let content = 0
+  let capital = 0
+  for (const { tag, text } of words) {
+    if (!'NPJVGE'.includes(tag)) continue
+    content++
+    if (/^\p{Lu}/u.test(text)) capital++
+  }
+  return content > 1 && capital * 2 < content + 1
+}
+
+function isCapitalName(words: readonly Word[], i: number): boolean {
+  const { text, gap, tag, may } = words[i]!
+  if (!/^\p{Lu}/u.test(text) || !'NPJVGE'.includes(tag)) return false
+  if (tag === 'J' && (may & MAY.noun) === 0 && words[i]!.isKnown) return false
+  return i > 0 && gap !== 'break'
+}

@@ -1,0 +1,54 @@
+// Closed classes of English: words whose class the context hardly changes. They override the lexicon.
+
+import { list } from './list.ts'
+
+export const DETERMINERS = list(`
+  a an the this these those some any each every either neither no another
+  my your his its our their her whose it's what's-his-name both all half such what which`)
+
+/** Number words and quantifiers that stand between determiner and adjectives. */
+export const NUMBERS = list(`
+  zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+  sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety
+  hundred thousand million billion several many few fewer multiple various numerous countless
+  dozen more most much less enough other certain same own first second third fourth fifth sixth
+  seventh eighth ninth tenth last next`)
+
+export const PREPOSITIONS = list(`
+  about above across after against along alongside amid amidst among amongst around as at atop
+  before behind below beneath beside besides between beyond by concerning despite down during
+  except for from in inside into like near nearby of off on onto opposite out outside over past per
+  regarding since than through throughout till toward towards under underneath unlike until up upon
+  versus via with within without aboard astride underneath w/ vs while whilst aside apart despite
+  minus plus`)
+
+export const COORDINATORS = list(`and or nor`)
+
+export const CONJUNCTIONS = list(`
+  but so because although though if when whenever where wherever unless yet whereas once whether why
+  how however therefore thus`)
+
+export const PRONOUNS = list(`
+  i you he she it we they me him us them mine yours hers ours theirs myself yourself himself herself
+  itself ourselves yourselves themselves oneself who whom someone somebody something anyone anybody
+  anything everyone everybody everything nobody nothing none whoever whatever whichever there here
+  others i'm you're he's she's we're they're i've you've we've they've i'd you'd he'd she'd we'd
+  they'd i'll you'll he'll she'll it'll we'll they'll who's who'd that's there's here's what's let's
+  where's how's`)
+
+/** Be, have, do, modals and their negations. */
+export const AUXILIARIES = list(`
+  is are was were be been being am isn't aren't wasn't weren't ain't has have had having hasn't
+  haven't hadn't do does did don't doesn't didn't can could may might must shall should will would
+  cannot can't couldn't won't wouldn't shouldn't mustn't needn't ought gonna wanna gotta dont cant`)
+
+export const ADVERBS = list(`
+  very too also just only even still again almost already always never often sometimes soon then now
+  ever quite rather really perhaps maybe together apart away back forward forwards backward
+  backwards upward upwards downward downwards upside indoors outdoors outward inward sideways
+  overhead downtown uphill downhill upstairs downstairs ahead abroad anyway else instead later
+  earlier somewhere anywhere everywhere nowhere not n't twice once thereby hereby abreast aloft
+  ashore astern aloud alike afar mid-air midair mid-jump midflight mid-flight airborne mid-swing
+  mid-stride side-by-side cross-legged hand-in-hand face-to-face
+  nearly about-to barely hardly simply well so-called somehow somewhat meanwhile moreover
+  furthermore otherwise indeed please thanks hello hi ok okay yes yeah oh wow hey lol`)

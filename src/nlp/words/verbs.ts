@@ -1,0 +1,86 @@
+// Forms that the suffix alone does not tell.
+
+import { list } from './list.ts'
+
+/** -ing words that name a thing or a place when nothing speaks for the verb. */
+export const ING_NOUNS = list(`
+  building buildings clothing ceiling ceilings painting paintings drawing drawings railing railings
+  awning awnings wedding weddings evening evenings morning mornings king kings ring rings string
+  strings wing wings thing things spring springs swing swings sling earring earrings icing frosting
+  topping toppings stuffing dressing dressings pudding puddings lightning landing crossing crossings
+  clearing opening openings sibling siblings duckling ducklings duckling gosling goslings starling
+  starlings herring herrings stocking stockings lining paving siding flooring roofing fencing
+  scaffolding bedding seating lighting plumbing wiring piping tubing netting webbing padding
+  covering coverings carving carvings engraving engravings etching sewing knitting belongings
+  surroundings meeting meetings gathering gatherings performing-arts inning innings outing housing
+  shilling viking vikings sterling darling pingpong bowling-alley anything something nothing
+  everything being beings savings feeling feelings meaning meanings warning warnings wrapping
+  trimming trimmings filling fillings serving servings helping reading readings hearing hearings
+  offering offerings finding findings rating ratings setting settings heading headings training
+  pricing funding marketing advertising engineering accounting planning timing parking lodging
+  ruling rulings bombing bombings shooting shootings killing killings beginning ending blessing
+  saying sayings teaching teachings writing writings recording recordings listing listings
+  booking bookings posting postings backing upbringing mailing`)
+
+/** -ing words that name the use of the noun after them: "dining table", "swimming pool". */
+export const ING_COMPOUND = list(`
+  dining swimming parking riding wading bowling boxing shopping washing sewing fishing hiking
+  climbing racing skating running walking sleeping cutting chopping mixing measuring baking frying
+  serving cooking drinking wrestling diving landing training playing washing drying
+  ironing vending swinging skiing sailing rowing camping hunting writing reading changing waiting
+  meeting sitting living dressing boarding loading building gardening welding knitting hearing
+  filing answering rocking folding sliding revolving spinning rolling bathing surfing batting
+  catching pitching wedding bobbing shipping filling sparring jumping jogging cycling biking
+  skateboarding snowboarding dancing singing marching clothing lounging watering feeding grazing
+  breeding milking nesting viewing carving mooring docking turning crossing stepping working
+  growing burning setting rising falling floating hanging cleaning shaving grooming tanning
+  steering connecting holding cooling heating lighting plumbing painting drawing printing
+  recording operating flying driving moving trading mining engineering manufacturing sporting
+  gaming betting voting bonding conditioning vacuuming polishing paving bulleting scuba-diving
+  banking accounting advertising marketing operating housing`)
+
+/** -ing words that may describe the noun after them without a determiner: "smiling women". */
+export const ING_MODIFIER = list(`
+  smiling laughing sleeping flying matching crying barking grazing running jumping dancing swimming
+  standing sitting growing rising falling burning melting floating hanging flowing shining glowing
+  flashing blinking sparkling glittering flowering blooming living surrounding remaining existing
+  following leading missing working moving rolling rushing crashing speeding screaming cheering
+  racing charging galloping surfacing crumbling decaying rotting aging ageing opposing competing
+  visiting oncoming passing towering overhanging low-hanging amazing interesting exciting stunning
+  charming loving daring boring relaxing refreshing breathtaking overlapping interlocking
+  adjoining neighboring neighbouring rotating spinning towering winding sprawling bustling
+  sloping crumbling smoking steaming boiling setting blossoming ripening waving bucking snarling
+  yawning panting begging performing parading protesting marching`)
+
+/** Nouns that make a modifier with a participle: "snow covered field", "tree lined street". */
+export const COMPOUND_PARTICIPLES = list(`
+  covered lined shaped colored coloured filled sized themed topped flavored flavoured based clad
+  painted powered operated drawn made built styled patterned coated dusted capped strewn soaked
+  encrusted laden stained framed paved scented sized haired eyed skinned legged tailed faced winged
+  sleeved breasted headed handed footed toned roofed walled wheeled seated decked engined motored
+  dressed bound striped printed embroidered trimmed`)
+
+/** Participles and pasts that the -ed pattern misses. */
+export const IRREGULAR_PARTICIPLES = list(`
+  broken worn torn grown frozen woven drawn thrown shown known written driven ridden eaten beaten
+  hidden fallen given taken stolen chosen sunken shaven unshaven carved lit unlit cut hung strung
+  bent lost built made held kept left seen sent set spent spread stuck swept tied wound wrung shut
+  shot split slit knit hurt burnt spilt fried dried outstretched upturned overturned run-down
+  caught bought brought thought taught sold told found laid paid said led fed met sewn sawn sworn
+  born borne blown flown done gone been spun dug bound ground clad`)
+
+/** Forms that are past tense and never a participle. */
+export const IRREGULAR_PASTS = list(`
+  ate began bit blew broke came chose did drank drew drove fell flew forgot gave grew hid knew lay
+  rang ran rose sang sank saw shook slept spoke stole stood swam swore swung sat threw took tore
+  went woke wore wrote won got felt heard wept leapt dove became fought meant sought dealt rode
+  stood understood`)
+
+/** Verbs that captions never use as nouns, and that compromise lacks or reads as nouns. */
+export const VERBS = list(`
+  sit eat wear hold carry lean perform enjoy participate prepare appear seem approach enter gather
+  celebrate chat converse sleep swim fly sing bring take get go come see make give keep let put
+  tell say know think become begin find feel leave lose meet pay read send sell speak spend teach
+  understand write lie stare gaze grab pose ski snowboard surf peer perch graze crouch squat kneel
+  stretch lounge relax browse travel wait await interact compete assemble attend attempt balance
+  operate observe examine inspect hug`)
