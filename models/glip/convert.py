@@ -179,7 +179,7 @@ def teacher_json(
         },
         "defaultScore": score,
         "licence": licence,
-        "provenance": {"vocabSize": vocab_size, **provenance},
+        "provenance": {"vocabSize": str(vocab_size), **provenance},
     }
 
 
