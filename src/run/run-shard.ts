@@ -1,6 +1,7 @@
 // One shard from rows to its commit record. Every row ends as a grounding or as a reject; the equation
 // is checked before anything is published.
 
+import { setMaxListeners } from 'node:events'
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -65,6 +66,7 @@ export async function runShard(
   // Stops the stages below when one of them fails.
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
+  setMaxListeners(0, either) // one listener per image in flight
   const outcome = new ShardOutcome(shard, attempt.dir, tools)
   try {
     await outcome.label(either)

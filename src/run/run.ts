@@ -1,5 +1,6 @@
 // A run: plan once, then label every shard that is not committed, several at a time.
 
+import { setMaxListeners } from 'node:events'
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -168,6 +169,7 @@ async function labelShards(
   // One worker's fatal error stops the others.
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
+  setMaxListeners(0, either)
   const waiting = [...open]
   let failures = 0
   const work = async () => {
