@@ -12,10 +12,11 @@ import {
   NUMBERS,
   PREPOSITIONS,
   PRONOUNS,
+  RELATIVES,
 } from './words/closed.ts'
 import { ADJECTIVES, COLOURS, LY_ADJECTIVES } from './words/adjectives.ts'
 import { NOUNS, NOUN_OR_VERB } from './words/nouns.ts'
-import { ING_NOUNS, IRREGULAR_PARTICIPLES, IRREGULAR_PASTS, VERBS } from './words/verbs.ts'
+import { ING_THINGS, IRREGULAR_PARTICIPLES, IRREGULAR_PASTS, VERBS } from './words/verbs.ts'
 
 /**
  * Word class: D determiner, # number, J adjective, N noun, P proper noun, S possessive noun, V finite
@@ -84,7 +85,8 @@ const FROM_COMPROMISE: Readonly<Record<string, readonly [Tag, number]>> = {
   Demonym: ['J', MAY.adjective | MAY.noun],
   Infinitive: ['V', MAY.base],
   Verb: ['V', MAY.base],
-  PresentTense: ['V', MAY.thirdPerson],
+  // Nearly every -s form is a plural too ("dishes"); those of VERBS are not.
+  PresentTense: ['N', MAY.thirdPerson | MAY.plural],
   PastTense: ['E', MAY.past],
   Participle: ['E', MAY.past],
   Gerund: ['G', MAY.gerund],
@@ -200,11 +202,11 @@ export class Lexicon {
     add(NOUN_OR_VERB, 'N', MAY.noun | MAY.base)
     for (const word of NOUN_OR_VERB) add([pluralOf(word)], 'N', MAY.plural | MAY.thirdPerson)
     add(IRREGULAR_PASTS, 'E', MAY.past)
-    add(IRREGULAR_PARTICIPLES, 'E', MAY.past)
+    widen(IRREGULAR_PARTICIPLES, MAY.past)
     widen(ADJECTIVES, MAY.adjective)
     add(COLOURS, 'J', MAY.adjective)
     add(LY_ADJECTIVES, 'J', MAY.adjective)
-    for (const word of ING_NOUNS) widen([word], word.endsWith('s') ? MAY.plural : MAY.noun)
+    for (const word of ING_THINGS) widen([word], word.endsWith('s') ? MAY.plural : MAY.noun)
     add(ADVERBS, 'R', MAY.adverb)
     add(AUXILIARIES, 'A', 0)
     add(PRONOUNS, 'O', 0)
@@ -213,6 +215,7 @@ export class Lexicon {
     add(PREPOSITIONS, 'I', 0)
     add(NUMBERS, '#', 0)
     add(DETERMINERS, 'D', 0)
+    add(RELATIVES, 'W', 0)
     add(['to'], 'T', 0)
   }
 
@@ -247,6 +250,8 @@ export class Lexicon {
       }
       return guessed('N', MAY.plural)
     }
+    if (lower.length > 5 && /(?:able|ible|ous|ful|less|ish)$/.test(lower))
+      return guessed('J', MAY.adjective)
     const suffix = this.#suffixTag(lower)
     if (suffix === 'Adjective') return guessed('J', MAY.adjective)
     if (suffix === 'Adverb') return guessed('R', MAY.adverb)

@@ -1,16 +1,15 @@
 // "X of Y". Annotators of box-grounded captions mark the whole where X is a group, a part or a
-// container, and Y alone where X is a frame or a place on Y.
+// container; elsewhere X and Y are two phrases ("the tail of a cat").
 
 import type { Chunk } from './chunk.ts'
 import { singular } from './lemma.ts'
-import { FRAMES, GROUPS } from './words/of.ts'
+import { GROUPS } from './words/of.ts'
 import type { Word } from './tag.ts'
 
 const groups = new Set(GROUPS)
-const frames = new Set(FRAMES)
 
 /**
- * Joins "a group" + "people" to "a group of people", and leaves out "front" of "front of a house".
+ * Joins "a group" and "people" to "a group of people".
  *
  * @param mode `split` leaves every chunk as it is
  */
@@ -30,7 +29,6 @@ export function mergeOf(
     const lemma = singular(words[left.head]!.text)
     if (groups.has(lemma))
       merged[merged.length - 1] = { first: left.first, last: next.last, head: next.head }
-    else if (frames.has(lemma)) merged[merged.length - 1] = next
     else merged.push(next)
   }
   return merged

@@ -1,9 +1,26 @@
 // The rules that decide a word's class by its neighbours. Order matters: the first answer wins.
-// Each has its reason and an example that test/nlp/tag-rules.test.ts checks.
+// Each has its reason and an example, which the tests check.
 
 import { MAY, type Tag } from './lexicon.ts'
+import {
+  clauseHasVerb,
+  isBeforeNoun,
+  isNominal,
+  subjectNumber,
+  tagAfter,
+  tagBefore,
+  phraseStart,
+} from './context.ts'
 import type { Word } from './tag.ts'
-import { COMPOUND_PARTICIPLES, ING_COMPOUND, ING_MODIFIER, ING_NOUNS } from './words/verbs.ts'
+import {
+  COMPOUND_PARTICIPLES,
+  ING_COMPOUND,
+  ING_COMPOUND_HEADS,
+  ING_MODIFIER,
+  ING_THINGS,
+} from './words/verbs.ts'
+import { COLOURS } from './words/adjectives.ts'
+import { VERBS } from './words/verbs.ts'
 
 export interface TagRule {
   readonly name: string
@@ -16,77 +33,38 @@ export interface TagRule {
   decide(words: readonly Word[], i: number): Tag | undefined
 }
 
-const NOMINAL = MAY.noun | MAY.plural | MAY.name
 const VERBAL = MAY.base | MAY.thirdPerson
-const ingNouns = new Set(ING_NOUNS)
-const ingCompound = new Set(ING_COMPOUND)
-const ingModifier = new Set(ING_MODIFIER)
+const things = new Set(ING_THINGS)
+const compounds = new Set(ING_COMPOUND)
+const compoundHeads = new Set(ING_COMPOUND_HEADS)
+const modifiers = new Set(ING_MODIFIER)
 const compoundParticiples = new Set(COMPOUND_PARTICIPLES)
+const colours = new Set(COLOURS)
+const verbs = new Set(VERBS)
 
-/** Class of the word before, '' where a break or comma stands between. */
-function before(words: readonly Word[], i: number): Tag | '' {
-  if (i === 0 || words[i]!.gap === 'break' || words[i]!.gap === 'comma') return ''
-  return words[i - 1]!.tag
+const oneOf = (text: string) => new Set(text.split(' '))
+const BE = oneOf("is are was were be been being am isn't aren't wasn't weren't")
+const HAVE = oneOf("has have had having hasn't haven't hadn't")
+const ARTICLES = oneOf('a an the every no')
+const SINGULAR_ARTICLES = oneOf('a an one another each every this')
+const QUANTIFIERS = oneOf(
+  'one two three four some each all both another other others several many few',
+)
+const DEGREE = oneOf('very quite so too extremely most more less really rather pretty fairly')
+
+/** Where a verb stands rather than a noun: nothing, or a function word, comes after it. */
+function endsPhrase(words: readonly Word[], i: number): boolean {
+  const next = tagAfter(words, i)
+  return next === '' || 'DIRTOGKC'.includes(next)
 }
 
-/** Lexical class of the word after, '' where a break or comma stands between. */
-function after(words: readonly Word[], i: number): Tag | '' {
-  const next = words[i + 1]
-  return next === undefined || next.gap === 'break' || next.gap === 'comma' ? '' : next.tag
-}
-
-/** Whether a noun follows without anything but describing words between. */
-function isBeforeNoun(words: readonly Word[], i: number): boolean {
-  for (let at = i + 1; at < words.length; at++) {
-    const { gap, tag, may } = words[at]!
-    if (gap === 'break' || gap === 'comma') return false
-    if ((may & NOMINAL) !== 0 || 'NPS'.includes(tag)) return true
-    if (tag === 'V' && at === i + 1 && (may & MAY.base) !== 0) return false
-    if (!'J#EG'.includes(tag)) return false
-  }
-  return false
-}
-
-/** First word of the noun phrase that ends before i, i itself if there is none. */
-function phraseStart(words: readonly Word[], i: number): number {
-  let start = i
-  while (start > 0) {
-    const { gap } = words[start]!
-    if (start < i && (gap === 'break' || gap === 'comma')) break
-    const left = words[start - 1]!
-    if (!'DJNPS#M'.includes(left.tag)) break
-    start--
-    if (left.tag === 'D') break
-  }
-  return start
-}
-
-function isPluralSubject(words: readonly Word[], i: number): boolean {
-  const start = phraseStart(words, i)
-  if ((words[i - 1]!.may & MAY.plural) !== 0) return true
-  if (
-    /^(?:people|men|women|children|police|kids|sheep|deer|fish|elephants)$/.test(
-      words[i - 1]!.lower,
-    )
+/** "in blue", "wearing red": the colour is all that is worn. */
+function isBareColour(words: readonly Word[], i: number): boolean {
+  if (i < 1 || !colours.has(words[i]!.lower)) return false
+  return (
+    /^(?:in|wearing|and)$/.test(words[i - 1]!.lower) ||
+    (words[i - 1]!.tag === 'J' && isBareColour(words, i - 1))
   )
-    return true
-  return start > 1 && words[start - 1]!.tag === 'C' && 'NP'.includes(words[start - 2]!.tag)
-}
-
-/** "a", "one", "this": no plural can end that phrase. */
-function isSingularPhrase(words: readonly Word[], i: number): boolean {
-  const start = phraseStart(words, i)
-  return start < i && /^(?:a|an|one|this|that|each|every|another)$/.test(words[start]!.lower)
-}
-
-/** Whether the clause to the left already has its finite verb. */
-function hasVerb(words: readonly Word[], i: number): boolean {
-  for (let at = i - 1; at >= 0; at--) {
-    const { tag } = words[at]!
-    if (tag === 'V' || tag === 'A') return true
-    if (tag === 'K' || tag === 'W' || words[at]!.gap === 'break') return false
-  }
-  return false
 }
 
 export const RULES: readonly TagRule[] = [
@@ -97,26 +75,56 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'A dog that is running', word: 'that', tag: 'W' },
     decide(words, i) {
       const { lower } = words[i]!
-      if (lower === 'which' || lower === 'what')
-        return isBeforeNoun(words, i) && lower === 'what' ? undefined : 'W'
-      if (lower !== 'that') return undefined
-      if ('NP'.includes(before(words, i) || 'X')) return 'W'
-      return isBeforeNoun(words, i) ? undefined : 'W'
+      if (lower === 'which') return 'W'
+      if (lower !== 'that' && lower !== 'what') return undefined
+      const left = tagBefore(words, i)
+      if (lower === 'that' && (left === 'N' || left === 'P')) return 'W'
+      return isBeforeNoun(words, i) && tagAfter(words, i) !== 'P' ? undefined : 'W'
     },
   },
   {
-    name: 'possessive-alone',
+    name: 'determiner-alone',
     on: 'D',
-    reason: '"her" without a noun after it is a pronoun',
+    reason: '"her" or "all" without a noun after it is a pronoun',
     example: { caption: 'A man is looking at her', word: 'her', tag: 'O' },
     decide(words, i) {
       const { lower } = words[i]!
-      if (/^(?:a|an|the|every|no)$/.test(lower)) return undefined
-      if (lower === "it's") return 'A'
-      const next = after(words, i)
-      if (next === '' || 'IAOCKWTR'.includes(next))
-        return next === 'R' || next === 'O' ? undefined : next === 'D' ? undefined : 'O'
+      if (ARTICLES.has(lower)) return undefined
+      if (lower === "it's") {
+        const next = words[i + 1]
+        return next !== undefined && isNominal(next) && next.tag === 'N' ? undefined : 'A'
+      }
+      const next = tagAfter(words, i)
+      if (next === '' || 'IAOCKWT'.includes(next)) return 'O'
+      if (QUANTIFIERS.has(lower) && next === 'G' && !modifiers.has(words[i + 1]!.lower)) return 'O'
       return undefined
+    },
+  },
+  {
+    name: 'one-alone',
+    on: '#',
+    reason: '"one points", "one wearing": a pronoun with its verb',
+    example: { caption: 'Two boys, one wearing a hat', word: 'one', tag: 'O' },
+    decide(words, i) {
+      const next = words[i + 1]
+      if (next === undefined || next.gap !== 'space' || !QUANTIFIERS.has(words[i]!.lower))
+        return undefined
+      if (next.tag === 'G' && !modifiers.has(next.lower)) return 'O'
+      return words[i]!.lower === 'one' &&
+        (next.may & MAY.thirdPerson) !== 0 &&
+        tagBefore(words, i) !== 'J'
+        ? 'O'
+        : undefined
+    },
+  },
+  {
+    name: 'one-noun',
+    on: '#',
+    reason: '"a black one": it stands for a thing',
+    example: { caption: 'A red car and a black one', word: 'one', tag: 'N' },
+    decide(words, i) {
+      if (words[i]!.lower !== 'one') return undefined
+      return tagBefore(words, i) === 'J' ? 'N' : undefined
     },
   },
   {
@@ -126,7 +134,10 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'A man next to the car', word: 'to', tag: 'I' },
     decide(words, i) {
       const next = words[i + 1]
-      return next !== undefined && (next.may & MAY.base) !== 0 ? undefined : 'I'
+      if (next === undefined) return 'I'
+      if ((next.may & MAY.base) !== 0) return undefined
+      const isUnknownVerb = !next.isKnown && next.tag === 'N' && (next.may & MAY.plural) === 0
+      return isUnknownVerb && 'DO'.includes(tagAfter(words, i + 1) || 'X') ? undefined : 'I'
     },
   },
   {
@@ -136,7 +147,18 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'They like the park', word: 'like', tag: 'V' },
     decide(words, i) {
       if (words[i]!.lower !== 'like') return undefined
-      return 'OTA'.includes(before(words, i) || 'X') ? 'V' : undefined
+      return 'OT'.includes(tagBefore(words, i) || 'X') ? 'V' : undefined
+    },
+  },
+  {
+    name: 'place-modifier',
+    on: 'I',
+    reason: '"the past years", "an inside wall": between determiner and noun it describes',
+    example: { caption: 'The outside wall', word: 'outside', tag: 'J' },
+    decide(words, i) {
+      if (!'D#'.includes(tagBefore(words, i) || 'X') || words[i]!.lower === 'of') return undefined
+      if (isBeforeNoun(words, i)) return 'J'
+      return /^(?:past|inside|outside)$/.test(words[i]!.lower) ? 'N' : undefined
     },
   },
   {
@@ -145,87 +167,59 @@ export const RULES: readonly TagRule[] = [
     reason: 'after "to", a modal, a pronoun or "who" stands a verb',
     example: { caption: 'A man who rides', word: 'rides', tag: 'V' },
     decide(words, i) {
-      const { may } = words[i]!
-      if ((may & VERBAL) === 0) return undefined
-      const left = before(words, i)
-      if (left === 'T') return (may & MAY.base) !== 0 ? 'V' : undefined
-      if (left === 'W') return 'V'
-      if (left === 'O') return words[i - 1]!.lower === 'there' ? 'N' : 'V'
+      const { may, isKnown, tag } = words[i]!
+      const left = tagBefore(words, i)
+      if (left === 'T') return 'V'
+      const isUnknown = !isKnown && tag === 'N' && (may & (MAY.plural | MAY.name)) === 0
       if (left === 'A') {
-        return (may & MAY.base) !== 0 &&
-          !/^(?:is|are|was|were|be|been|being|has|have|had|isn't|aren't)$/.test(words[i - 1]!.lower)
-          ? 'V'
-          : undefined
+        const aux = words[i - 1]!.lower
+        if (BE.has(aux) || HAVE.has(aux)) return undefined
+        return (may & MAY.base) !== 0 || (isUnknown && tagAfter(words, i) !== 'N') ? 'V' : undefined
       }
-      return undefined
+      if ((may & VERBAL) === 0) return undefined
+      if (left === 'W') return 'V'
+      if (left !== 'O') return undefined
+      return /^(?:there|here)$/.test(words[i - 1]!.lower) ? undefined : 'V'
     },
   },
   {
-    name: 'noun-after-modifier',
+    name: 'ing-after-colour',
+    on: 'NGJ',
+    reason: '"a man in white playing": the colour is clothing, the word is his verb',
+    example: { caption: 'A man in white playing a guitar', word: 'playing', tag: 'G' },
+    decide(words, i) {
+      const { lower, gap } = words[i]!
+      if (!lower.endsWith('ing') || gap !== 'space' || !isBareColour(words, i - 1)) return undefined
+      return things.has(lower) ? undefined : 'G'
+    },
+  },
+  {
+    name: 'verb-after-colour',
     on: 'NV',
-    reason: 'after a determiner, number, adjective or preposition stands a noun',
-    example: { caption: 'A man on a ride', word: 'ride', tag: 'N' },
+    reason: '"a boy in red slides": the colour is clothing, the word is his verb',
+    example: { caption: 'A boy in red slides down', word: 'slides', tag: 'V' },
     decide(words, i) {
-      const left = before(words, i)
-      if (left === '' || !'D#JSIM'.includes(left)) return undefined
-      return 'N'
+      if (
+        (words[i]!.may & VERBAL) === 0 ||
+        !isBareColour(words, i - 1) ||
+        tagBefore(words, i) === ''
+      )
+        return undefined
+      return !clauseHasVerb(words, i) && endsPhrase(words, i) && tagAfter(words, i) !== ''
+        ? 'V'
+        : undefined
     },
   },
   {
-    name: 'verb-by-agreement',
-    on: 'NV',
-    reason: 'a plural subject takes the base form, a singular one the -s form',
-    example: { caption: 'Two dogs play', word: 'play', tag: 'V' },
-    decide(words, i) {
-      const { may } = words[i]!
-      const left = before(words, i)
-      if (left === '' || !'NP'.includes(left) || (may & VERBAL) === 0) return undefined
-      const isPlural = isPluralSubject(words, i)
-      if ((may & MAY.base) !== 0) {
-        if (isPlural && (may & NOMINAL) === 0) return 'V'
-        if (isPlural && !hasVerb(words, i)) return 'V'
-        return 'N'
-      }
-      if (isPlural) return (may & NOMINAL) === 0 ? 'V' : 'N'
-      if ((may & NOMINAL) === 0 || isSingularPhrase(words, i)) return 'V'
-      if (hasVerb(words, i)) return 'N'
-      const next = after(words, i)
-      return next === '' || 'DIRTOJ#'.includes(next) ? 'V' : 'N'
-    },
-  },
-  {
-    name: 'verb-after-and',
-    on: 'NV',
-    reason: '"and" joins a second verb to the first',
-    example: { caption: 'A man sits and looks at a dog', word: 'looks', tag: 'V' },
-    decide(words, i) {
-      const { may } = words[i]!
-      if (before(words, i) !== 'C' || (may & VERBAL) === 0) return undefined
-      const next = after(words, i)
-      return hasVerb(words, i) && 'DITRO'.includes(next || 'X') ? 'V' : undefined
-    },
-  },
-  {
-    name: 'verb-at-start',
-    on: 'V',
-    reason: 'a caption does not start with a verb: the word is its subject',
-    example: { caption: 'Train in a station', word: 'Train', tag: 'N' },
-    decide(words, i) {
-      if (before(words, i) !== '' || (words[i]!.may & MAY.base) === 0) return undefined
-      return 'IGEVA'.includes(after(words, i) || 'X') ? 'N' : undefined
-    },
-  },
-  {
-    name: 'ing-noun',
+    name: 'ing-thing',
     on: 'NG',
     reason: '"building", "clothing", "ceiling" are things unless "is" stands before',
     example: { caption: 'A man near building', word: 'building', tag: 'N' },
     decide(words, i) {
-      const { lower } = words[i]!
-      if (!ingNouns.has(lower)) return undefined
-      const left = before(words, i)
-      if (left === 'A') return 'G'
-      if ('NP'.includes(left || 'X') && after(words, i) === 'D') return 'G'
+      if (!things.has(words[i]!.lower)) return undefined
+      const left = tagBefore(words, i)
+      if (left === 'A' && tagAfter(words, i) !== '') return 'G'
+      if ('NP'.includes(left || 'X') && 'DO'.includes(tagAfter(words, i) || 'X')) return 'G'
       return 'N'
     },
   },
@@ -235,73 +229,201 @@ export const RULES: readonly TagRule[] = [
     reason: '"dining table": the -ing word names the use of the thing',
     example: { caption: 'Wood dining table', word: 'dining', tag: 'N' },
     decide(words, i) {
-      if (!ingCompound.has(words[i]!.lower)) return undefined
-      const left = before(words, i)
-      if (left !== '' && 'D#JS'.includes(left)) return isBeforeNoun(words, i) ? 'N' : undefined
-      return left === '' || 'INP'.includes(left)
-        ? isCompoundHead(words[i + 1])
-          ? 'N'
-          : undefined
-        : undefined
+      if (!compounds.has(words[i]!.lower)) return undefined
+      const left = tagBefore(words, i)
+      const next = words[i + 1]
+      const hasHead = next?.gap === 'space' && compoundHeads.has(next.lower)
+      if (hasHead && left !== 'A') return 'N'
+      return left !== '' && 'D#JS'.includes(left) && isBeforeNoun(words, i) ? 'N' : undefined
     },
   },
   {
     name: 'ing-modifier',
-    on: 'NG',
+    on: 'NGJ',
     reason: 'between determiner and noun an -ing word describes',
     example: { caption: 'A smiling woman', word: 'smiling', tag: 'J' },
     decide(words, i) {
-      if (!words[i]!.lower.endsWith('ing')) return undefined
-      const left = before(words, i)
-      if (left !== '' && 'D#JSR'.includes(left))
-        return isBeforeNoun(words, i) ? 'J' : left === 'R' ? undefined : 'N'
-      if ((left === '' || left === 'I' || left === 'C') && ingModifier.has(words[i]!.lower)) {
-        return isBeforeNoun(words, i) && after(words, i) !== 'D' ? 'J' : undefined
+      const { lower, isKnown, may } = words[i]!
+      if (!lower.endsWith('ing') || (isKnown && (may & MAY.gerund) === 0)) return undefined
+      const left = tagBefore(words, i)
+      if (left !== '' && 'D#JS'.includes(left)) return isBeforeNoun(words, i) ? 'J' : 'N'
+      if (left === 'R' && i > 1 && 'D'.includes(tagBefore(words, i - 1) || 'X')) return 'J'
+      if (left === '' || left === 'I' || left === 'C') {
+        const next = tagAfter(words, i)
+        const isFree = next === 'N' || next === 'J' || next === 'P' || next === 'E'
+        return modifiers.has(lower) && isFree && isBeforeNoun(words, i) ? 'J' : undefined
       }
       return undefined
     },
   },
   {
     name: 'ing-verb',
-    on: 'N',
-    reason: 'an -ing word after a noun is its verb',
+    on: 'NJ',
+    reason: 'any other -ing word is a verb',
     example: { caption: 'A man painting a fence', word: 'painting', tag: 'G' },
     decide(words, i) {
-      return (words[i]!.may & MAY.gerund) !== 0 && words[i]!.lower.endsWith('ing') ? 'G' : undefined
+      const { lower, may } = words[i]!
+      return (may & MAY.gerund) !== 0 && lower.endsWith('ing') ? 'G' : undefined
     },
   },
   {
     name: 'participle-compound',
-    on: 'EJ',
+    on: 'NEJ',
     reason: '"snow covered field": noun and participle describe together',
     example: { caption: 'A snow covered field', word: 'covered', tag: 'M' },
     decide(words, i) {
       if (!compoundParticiples.has(words[i]!.lower)) return undefined
-      return before(words, i) === 'N' &&
-        isBeforeNoun(words, i) &&
-        !/^(?:in|with|by)$/.test(words[i + 1]!.lower)
-        ? 'M'
-        : undefined
+      return tagBefore(words, i) === 'N' && isBeforeNoun(words, i) ? 'M' : undefined
     },
   },
   {
     name: 'participle-modifier',
-    on: 'E',
+    on: 'EJ',
     reason: 'a participle between determiner or preposition and noun describes',
     example: { caption: 'A potted plant', word: 'potted', tag: 'J' },
     decide(words, i) {
-      const left = before(words, i)
-      if (left !== '' && !'D#JSIRCVG'.includes(left)) return undefined
-      return isBeforeNoun(words, i) ? 'J' : undefined
+      const { may } = words[i]!
+      if ((may & MAY.past) === 0) return undefined
+      const left = tagBefore(words, i)
+      if (!isBeforeNoun(words, i))
+        return (may & MAY.noun) !== 0 && 'D#JSI'.includes(left || 'X') ? 'N' : undefined
+      if (left === '' || 'D#JSIVGM'.includes(left)) return 'J'
+      if (left === 'R')
+        return i > 1 && 'DI'.includes(tagBefore(words, i - 1) || 'D') ? 'J' : undefined
+      if (left === 'C')
+        return i > 1 && (words[i - 2]!.tag === 'J' || !clauseHasVerb(words, i)) ? 'J' : undefined
+      return undefined
+    },
+  },
+  {
+    name: 'participle-verb',
+    on: 'J',
+    reason: 'any other participle is a verb',
+    example: { caption: 'A house painted white', word: 'painted', tag: 'E' },
+    decide(words, i) {
+      const { may, lower } = words[i]!
+      return (may & MAY.past) !== 0 && lower.endsWith('ed') ? 'E' : undefined
+    },
+  },
+  {
+    name: 'noun-after-modifier',
+    on: 'NVE',
+    reason: 'after a determiner, number, adjective or preposition stands a noun',
+    example: { caption: 'A man on a ride', word: 'ride', tag: 'N' },
+    decide(words, i) {
+      const { tag, may, lower } = words[i]!
+      const left = tagBefore(words, i)
+      if (left === '' || !'D#JSIM'.includes(left)) return undefined
+      if (tag === 'E' && (may & MAY.noun) === 0) return undefined
+      if (left === 'I' && verbs.has(lower)) return undefined
+      return (may & MAY.adjective) !== 0 && isBeforeNoun(words, i) ? 'J' : 'N'
+    },
+  },
+  {
+    name: 'verb-after-a-phrase',
+    on: 'NV',
+    reason: 'no plural can end a phrase that "a" began: the -s word is its verb',
+    example: { caption: 'A cow and a brown bull stands', word: 'stands', tag: 'V' },
+    decide(words, i) {
+      const { may } = words[i]!
+      if (
+        (may & (MAY.thirdPerson | MAY.plural)) === 0 ||
+        !'NP'.includes(tagBefore(words, i) || 'X')
+      )
+        return undefined
+      if (!words[i]!.lower.endsWith('s') || words[i]!.lower.endsWith('ss')) return undefined
+      const start = phraseStart(words, i)
+      const follows = tagAfter(words, i)
+      if (start === i || !SINGULAR_ARTICLES.has(words[start]!.lower) || follows === 'N')
+        return undefined
+      // "a tennis shoes": the slip is the article's unless the word is a common verb.
+      return (may & MAY.thirdPerson) !== 0 ? 'V' : undefined
+    },
+  },
+  {
+    name: 'verb-by-agreement',
+    on: 'NV',
+    reason: 'a plural subject takes the base form, a singular one the -s form',
+    example: { caption: 'Two dogs play', word: 'play', tag: 'V' },
+    decide(words, i) {
+      const { may } = words[i]!
+      if (!'NP'.includes(tagBefore(words, i) || 'X') || (may & VERBAL) === 0) return undefined
+      const isOnlyVerb = (may & (MAY.noun | MAY.plural | MAY.name)) === 0
+      const number = subjectNumber(words, i)
+      if (clauseHasVerb(words, i)) return isOnlyVerb ? 'V' : 'N'
+      const isNear = number.isNearest
+      if ((may & MAY.base) !== 0) {
+        if (number.mayBePlural) return isNear || isOnlyVerb || endsPhrase(words, i) ? 'V' : 'N'
+        return isOnlyVerb && endsPhrase(words, i) ? 'V' : 'N'
+      }
+      if (isOnlyVerb) return 'V'
+      return number.maySingular &&
+        endsPhrase(words, i) &&
+        (tagAfter(words, i) !== '' || !isNear || number.isDetermined) &&
+        tagAfter(words, i) !== 'C'
+        ? 'V'
+        : 'N'
+    },
+  },
+  {
+    name: 'verb-after-and',
+    on: 'NV',
+    reason: '"and" joins a second verb to the first',
+    example: { caption: 'A man sits and looks at a dog', word: 'looks', tag: 'V' },
+    decide(words, i) {
+      if (tagBefore(words, i) !== 'C' || (words[i]!.may & VERBAL) === 0) return undefined
+      return clauseHasVerb(words, i) && 'DITRO'.includes(tagAfter(words, i) || 'X')
+        ? 'V'
+        : undefined
+    },
+  },
+  {
+    name: 'verb-after-adverb',
+    on: 'NV',
+    reason: 'an adverb after the subject stands before its verb',
+    example: { caption: 'A mother quietly works', word: 'works', tag: 'V' },
+    decide(words, i) {
+      if (tagBefore(words, i) !== 'R' || (words[i]!.may & VERBAL) === 0 || i < 2) return undefined
+      return 'NPO'.includes(tagBefore(words, i - 1) || 'X') && !clauseHasVerb(words, i)
+        ? 'V'
+        : undefined
+    },
+  },
+  {
+    name: 'verb-at-start',
+    on: 'V',
+    reason: 'a caption does not start with a verb: the word is its subject',
+    example: { caption: 'Spoil in a station', word: 'Spoil', tag: 'N' },
+    decide(words, i) {
+      if (tagBefore(words, i) !== '' || verbs.has(words[i]!.lower)) return undefined
+      return 'IGVA'.includes(tagAfter(words, i) || 'X') ? 'N' : undefined
+    },
+  },
+  {
+    name: 'verb-as-modifier',
+    on: 'V',
+    reason: 'a verb between a noun and a noun, or alone after "and", names a thing',
+    example: { caption: 'A man and spoil', word: 'spoil', tag: 'N' },
+    decide(words, i) {
+      if (verbs.has(words[i]!.lower)) return undefined
+      return tagBefore(words, i) === 'C' && tagAfter(words, i) === '' ? 'N' : undefined
     },
   },
   {
     name: 'adjective-as-noun',
     on: 'J',
-    reason: 'an adjective that is a noun too, with no noun after it',
+    reason:
+      'an adjective with no noun after it: a thing if it may be one, or if "a" or "the" begins it',
     example: { caption: 'A man in the dark', word: 'dark', tag: 'N' },
     decide(words, i) {
-      return (words[i]!.may & MAY.noun) !== 0 && !isBeforeNoun(words, i) ? 'N' : undefined
+      const { may, lower } = words[i]!
+      if (isBeforeNoun(words, i) || tagAfter(words, i) === 'C') return undefined
+      const left = tagBefore(words, i)
+      if ((may & MAY.noun) !== 0) return left === 'A' || left === 'R' ? undefined : 'N'
+      if (colours.has(lower) && left !== 'D') return undefined
+      return left === 'D' && tagAfter(words, i) !== 'G' && !DEGREE.has(words[i - 1]!.lower)
+        ? 'N'
+        : undefined
     },
   },
   {
@@ -314,18 +436,3 @@ export const RULES: readonly TagRule[] = [
     },
   },
 ]
-
-const COMPOUND_HEADS = new Set(
-  `table tables pool pools lot lots room rooms gear board boards machine machines suit suits trunks cap
-  boots shoes boat boats rod rods pole poles line lines meter meters garage space spaces area areas bag bags
-  chair chairs station stations stick path trail track hall court field ring rink alley ball net cage
-  shorts pants outfit equipment truck crew team instructor lesson bike pan tent helmet goggles cart
-  carts mall center store counter booth glove gloves jersey lights light game match competition event
-  pot pots horse fish season wheel wall vest dress lane ramp sign signs jacket uniform hat`.split(
-    /\s+/,
-  ),
-)
-
-function isCompoundHead(word: Word | undefined): boolean {
-  return word !== undefined && word.gap === 'space' && COMPOUND_HEADS.has(word.lower)
-}

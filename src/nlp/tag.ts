@@ -4,7 +4,19 @@
 
 import { MAY, type Lexicon, type Tag } from './lexicon.ts'
 import { RULES, type TagRule } from './tag-rules.ts'
+import { FIXED_GROUPS } from './words/closed.ts'
 import type { Token } from './tokenize.ts'
+
+/** First word of a fixed group -> the words after it, the longest first. */
+const FIXED = new Map<string, (readonly string[])[]>()
+for (const group of FIXED_GROUPS) {
+  const [first, ...rest] = group.split(' ')
+  const rests = FIXED.get(first!) ?? []
+  FIXED.set(
+    first!,
+    [...rests, rest].sort((a, b) => b.length - a.length),
+  )
+}
 
 /** A word whose class is being decided. */
 export interface Word extends Token {
@@ -33,9 +45,11 @@ export function createTagger(lexicon: Lexicon, without: ReadonlySet<string> = ne
         const { tag, may, isKnown } = lexicon.lookUp(token.lower)
         return { ...token, tag, may, isKnown, rule: 'lexicon' }
       })
+      fixGroups(words)
       const isCased = usesCase(words)
       for (let i = 0; i < words.length; i++) {
         const word = words[i]!
+        if (word.rule === 'fixed-group') continue
         if (isCased && isCapitalName(words, i)) {
           word.tag = 'P'
           word.rule = 'capital'
@@ -51,6 +65,26 @@ export function createTagger(lexicon: Lexicon, without: ReadonlySet<string> = ne
       }
       return words
     },
+  }
+}
+
+/** Marks "in front of" and the like, whose words are no nouns. */
+function fixGroups(words: readonly Word[]): void {
+  for (let i = 0; i + 1 < words.length; i++) {
+    for (const rest of FIXED.get(words[i]!.lower) ?? []) {
+      if (
+        !rest.every(
+          (lower, k) => words[i + 1 + k]?.lower === lower && words[i + 1 + k]!.gap === 'space',
+        )
+      )
+        continue
+      for (const word of words.slice(i, i + rest.length + 1)) {
+        word.tag = 'I'
+        word.rule = 'fixed-group'
+      }
+      i += rest.length
+      break
+    }
   }
 }
 

@@ -3,7 +3,7 @@
 import { list } from './list.ts'
 
 export const DETERMINERS = list(`
-  a an the this these those some any each every either neither no another
+  a an the this that these those some any each every either neither no another
   my your his its our their her whose it's what's-his-name both all half such what which`)
 
 /** Number words and quantifiers that stand between determiner and adjectives. */
@@ -30,7 +30,7 @@ export const CONJUNCTIONS = list(`
 
 export const PRONOUNS = list(`
   i you he she it we they me him us them mine yours hers ours theirs myself yourself himself herself
-  itself ourselves yourselves themselves oneself who whom someone somebody something anyone anybody
+  itself ourselves yourselves themselves oneself whom someone somebody something anyone anybody
   anything everyone everybody everything nobody nothing none whoever whatever whichever there here
   others i'm you're he's she's we're they're i've you've we've they've i'd you'd he'd she'd we'd
   they'd i'll you'll he'll she'll it'll we'll they'll who's who'd that's there's here's what's let's
@@ -47,8 +47,22 @@ export const ADVERBS = list(`
   ever quite rather really perhaps maybe together apart away back forward forwards backward
   backwards upward upwards downward downwards upside indoors outdoors outward inward sideways
   overhead downtown uphill downhill upstairs downstairs ahead abroad anyway else instead later
-  earlier somewhere anywhere everywhere nowhere not n't twice once thereby hereby abreast aloft
+  earlier somewhere anywhere outta herein everywhere nowhere not n't twice once thereby hereby abreast aloft
   ashore astern aloud alike afar mid-air midair mid-jump midflight mid-flight airborne mid-swing
   mid-stride side-by-side cross-legged hand-in-hand face-to-face
   nearly about-to barely hardly simply well so-called somehow somewhat meanwhile moreover
   furthermore otherwise indeed please thanks hello hi ok okay yes yeah oh wow hey lol`)
+
+export const RELATIVES = list(`who which`)
+
+/** Word groups that act as one preposition or adverb; none of their words starts a phrase. */
+export const FIXED_GROUPS = list(`
+  in|front|of on|top|of next|to close|to out|of because|of instead|of in|between such|as as|well|as
+  as|well|each other one|another at|least at|most at|all at|once of|course in|general in|order|to
+  ahead|of away|from due|to according|to up|to in|case|of in|spite|of in|addition|to along|with
+  as|if as|far|as as|soon|as so|that even|though other|than for|example at|first in|fact by|far
+  in|particular right|now in|back|of on|board side|by|side hand|in|hand face|to|face back|to|back
+  one|by|one at|last so|far once|again in|there out|there up|there down|there over|there`)
+
+/** Prepositions that open a clause as often: the verb before them is not the verb after them. */
+export const CLAUSE_OPENERS = list(`while whilst as until since before after than`)

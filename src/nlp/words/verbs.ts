@@ -3,24 +3,21 @@
 import { list } from './list.ts'
 
 /** -ing words that name a thing or a place when nothing speaks for the verb. */
-export const ING_NOUNS = list(`
+export const ING_THINGS = list(`
   building buildings clothing ceiling ceilings painting paintings drawing drawings railing railings
   awning awnings wedding weddings evening evenings morning mornings king kings ring rings string
   strings wing wings thing things spring springs swing swings sling earring earrings icing frosting
-  topping toppings stuffing dressing dressings pudding puddings lightning landing crossing crossings
-  clearing opening openings sibling siblings duckling ducklings duckling gosling goslings starling
+  topping toppings pudding puddings lightning crossing crossings
+  clearing openings sibling siblings duckling ducklings duckling gosling goslings starling
   starlings herring herrings stocking stockings lining paving siding flooring roofing fencing
   scaffolding bedding seating lighting plumbing wiring piping tubing netting webbing padding
   covering coverings carving carvings engraving engravings etching sewing knitting belongings
-  surroundings meeting meetings gathering gatherings performing-arts inning innings outing housing
-  shilling viking vikings sterling darling pingpong bowling-alley anything something nothing
-  everything being beings savings feeling feelings meaning meanings warning warnings wrapping
-  trimming trimmings filling fillings serving servings helping reading readings hearing hearings
-  offering offerings finding findings rating ratings setting settings heading headings training
-  pricing funding marketing advertising engineering accounting planning timing parking lodging
+  surroundings meeting meetings gathering gatherings inning innings outing housing
+  shilling viking vikings sterling darling pingpong bowling-alley savings feeling feelings meaning meanings warning warnings wrapping
+  trimming trimmings filling fillings offering offerings finding findings rating ratings setting settings heading headings training
   ruling rulings bombing bombings shooting shootings killing killings beginning ending blessing
   saying sayings teaching teachings writing writings recording recordings listing listings
-  booking bookings posting postings backing upbringing mailing`)
+  booking bookings posting postings `)
 
 /** -ing words that name the use of the noun after them: "dining table", "swimming pool". */
 export const ING_COMPOUND = list(`
@@ -84,3 +81,14 @@ export const VERBS = list(`
   understand write lie stare gaze grab pose ski snowboard surf peer perch graze crouch squat kneel
   stretch lounge relax browse travel wait await interact compete assemble attend attempt balance
   operate observe examine inspect hug`)
+
+/** What stands after the words of ING_COMPOUND. */
+export const ING_COMPOUND_HEADS = list(`
+  table tables pool pools lot lots room rooms gear board boards machine machines suit suits trunks
+  cap caps boots shoes boat boats rod rods pole poles line lines meter meters garage space spaces
+  area areas bag bags chair chairs station stations stick sticks path trail track hall court field
+  ring rink alley alleys ball net cage shorts pants outfit equipment truck crew team instructor
+  lesson bike pan tent helmet goggles cart carts mall center store counter booth glove gloves jersey
+  lights light game match competition event pot pots season wheel wall vest dress lane ramp sign signs
+  jacket uniform hat car cars pin pins bowl cone iron bucket plane jet school wear clothes rack
+  racks device devices area ground grounds site arts band bands orchestra`)

@@ -1,0 +1,116 @@
+// What the rules ask of a word's surroundings. Words to the left are decided, words to the right are
+// known by their lexical class only.
+
+import { MAY, type Tag } from './lexicon.ts'
+import type { Word } from './tag.ts'
+import { CLAUSE_OPENERS } from './words/closed.ts'
+import { GROUPS } from './words/of.ts'
+
+const NOMINAL = MAY.noun | MAY.plural | MAY.name
+const openers = new Set(CLAUSE_OPENERS)
+const groups = new Set(GROUPS)
+/** Plurals without -s, and nouns that take either number. */
+const PLURALS = new Set(
+  `people men women children police kids sheep deer fish cattle family crew staff audience policemen
+  policewomen firemen workmen feet geese mice fishermen businessmen gentlemen ladies`.split(/\s+/),
+)
+
+/** Class of the word before, '' where a break or comma stands between. */
+export function tagBefore(words: readonly Word[], i: number): Tag | '' {
+  if (i <= 0 || separates(words[i]!)) return ''
+  return words[i - 1]!.tag
+}
+
+/** Lexical class of the word after, '' where a break or comma stands between. */
+export function tagAfter(words: readonly Word[], i: number): Tag | '' {
+  const next = words[i + 1]
+  return next === undefined || separates(next) ? '' : next.tag
+}
+
+/** Whether the lexicon allows the word to be a noun. */
+export function isNominal(word: Word): boolean {
+  return (word.may & NOMINAL) !== 0 || 'NPS'.includes(word.tag)
+}
+
+/** Whether a noun follows with nothing but describing words between. */
+export function isBeforeNoun(words: readonly Word[], i: number): boolean {
+  for (let at = i + 1; at < words.length; at++) {
+    const word = words[at]!
+    if (separates(word)) return false
+    if (isNominal(word) || word.lower === 'one' || word.lower === 'ones') return true
+    if (!'J#EG'.includes(word.tag)) return false
+  }
+  return false
+}
+
+/** First word of the noun phrase that ends before i; i itself if there is none. */
+export function phraseStart(words: readonly Word[], i: number): number {
+  let start = i
+  while (start > 0 && !(start < i && separates(words[start]!))) {
+    const left = words[start - 1]!
+    if (!'DJNPS#M'.includes(left.tag)) break
+    start--
+    if (left.tag === 'D') break
+  }
+  return start
+}
+
+export interface SubjectNumber {
+  readonly mayBePlural: boolean
+  readonly maySingular: boolean
+  /** The subject is the phrase right before the word. */
+  readonly isNearest: boolean
+  readonly isDetermined: boolean
+}
+
+/**
+ * Number of the phrase that a verb at i would have as its subject: the nearest one to the left that
+ * no preposition or participle governs.
+ */
+export function subjectNumber(words: readonly Word[], i: number): SubjectNumber {
+  let end = i
+  for (let steps = 0; steps < 6; steps++) {
+    const start = phraseStart(words, end)
+    const governor = start > 0 && !separates(words[start]!) ? words[start - 1]! : undefined
+    if (
+      start < end &&
+      (governor === undefined || !'IGE'.includes(governor.tag) || openers.has(governor.lower))
+    ) {
+      const isDetermined = 'D#'.includes(words[start]!.tag)
+      return { ...numberOf(words, start, end), isNearest: end === i, isDetermined }
+    }
+    // Left of the preposition or participle, and of what else stands before it.
+    end = start - 1
+    while (end > 0 && !'NP'.includes(words[end - 1]!.tag) && words[end]?.gap !== 'break') end--
+    if (end <= 0) break
+  }
+  return { mayBePlural: true, maySingular: true, isNearest: false, isDetermined: false }
+}
+
+function numberOf(words: readonly Word[], start: number, end: number) {
+  const head = words[end - 1]!
+  const first = words[start]!.lower
+  const isSingular = /^(?:a|an|one|another|each|every|this)$/.test(first)
+  const isGroup = groups.has(head.lower)
+  const isJoined =
+    start > 1 && words[start - 1]!.tag === 'C' && 'NP'.includes(words[start - 2]!.tag)
+  const isPlural = ((head.may & MAY.plural) !== 0 || PLURALS.has(head.lower)) && !isSingular
+  return {
+    mayBePlural: isPlural || isGroup || isJoined,
+    maySingular: !isPlural,
+  }
+}
+
+/** Whether the clause to the left already has its finite verb. */
+export function clauseHasVerb(words: readonly Word[], i: number): boolean {
+  for (let at = i - 1; at >= 0; at--) {
+    const { tag, lower, gap } = words[at]!
+    if (tag === 'V' || tag === 'A') return true
+    if (tag === 'K' || tag === 'W' || openers.has(lower) || gap === 'break') return false
+  }
+  return false
+}
+
+function separates(word: Word): boolean {
+  return word.gap !== 'space'
+}
