@@ -8,3 +8,4 @@ export {
   type FetchOptions,
   type ImageOptions,
 } from './fetch-options.ts'
+export { sourceOptionsSchema, sourceVolatile, type SourceOptions } from './source-options.ts'

@@ -1,0 +1,110 @@
+// Options of the section `source:`: which files, of which kind, and which columns mean what.
+
+import { z } from 'zod'
+
+export const sourceTypes = ['parquet', 'tsv', 'csv', 'jsonl', 'webdataset', 'folder'] as const
+
+export type SourceType = (typeof sourceTypes)[number]
+
+/** What a preset decides where the config does not. */
+interface Preset {
+  readonly type?: SourceType
+  readonly columnNames?: readonly string[]
+  readonly columns: {
+    readonly url?: string
+    readonly image?: string
+    readonly caption: string
+    readonly phrases?: string
+  }
+}
+
+/** Published data sets, by the columns that their files really have. */
+export const presets = {
+  cc3m: {
+    type: 'tsv',
+    columnNames: ['caption', 'url'],
+    columns: { url: 'url', caption: 'caption' },
+  },
+  cc12m: {
+    type: 'tsv',
+    columnNames: ['url', 'caption'],
+    columns: { url: 'url', caption: 'caption' },
+  },
+  laion: { type: 'parquet', columns: { url: 'URL', caption: 'TEXT' } },
+  'laion-coco': { type: 'parquet', columns: { url: 'URL', caption: 'top_caption' } },
+  coyo: { type: 'parquet', columns: { url: 'url', caption: 'text' } },
+  datacomp: { type: 'parquet', columns: { url: 'url', caption: 'text' } },
+  cc2dataset: { type: 'parquet', columns: { url: 'url', caption: 'alt' } },
+  grit: {
+    type: 'parquet',
+    columns: { url: 'url', caption: 'caption', phrases: 'noun_chunks' },
+  },
+} as const satisfies Readonly<Record<string, Preset>>
+
+export type PresetName = keyof typeof presets
+
+export function presetOf(name: PresetName): Preset {
+  return presets[name]
+}
+
+const column = z.string().min(1)
+
+const columnsSchema = z.strictObject({
+  /** Column with the image's URL. */
+  url: column.optional(),
+  /** Column with the image itself: a local path, the bytes, or a struct of `bytes` and `path`. Goes before `url`. */
+  image: column.optional(),
+  /** Column with the caption; of a WebDataset a member's ending or a key of its json. */
+  caption: column.optional(),
+  /**
+   * Column with spans of phrases that the data set gives: a list whose items begin with start and
+   * end, or have these keys; or the same as JSON text.
+   */
+  phrases: column.optional(),
+  /** Columns that stay with the row up to the exports. */
+  keep: z.array(column).default([]),
+})
+
+export const sourceOptionsSchema = z.strictObject({
+  /** Columns of a published data set; whatever is given beside it goes before it. */
+  preset: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
+  /** Default: by the ending of the first file. */
+  type: z.enum(sourceTypes).optional(),
+  /**
+   * Paths, folders or patterns (`*`, `?`, `**`, `{a,b}`, `{00000..00099}`), relative to the working
+   * directory. Rows are numbered through the files in this order; a pattern's are sorted by name.
+   */
+  files: z
+    .union([z.string().transform((file) => [file]), z.array(z.string().min(1))])
+    .default(() => []),
+  columns: columnsSchema.prefault({}),
+  /** Names of the columns of a TSV or CSV without a header line. */
+  columnNames: z.array(column).min(1).optional(),
+  /** `"` around a field of a TSV or CSV may hide delimiters and newlines. Default: CSV yes, TSV no. */
+  quotes: z.boolean().optional(),
+  /** Which element is the caption where the caption column holds a list. */
+  captionIndex: z.number().int().min(0).default(0),
+  /** What supplied spans count: Unicode code points (as Python does) or UTF-16 code units. */
+  phraseUnits: z.enum(['codePoints', 'utf16']).default('codePoints'),
+  /** Folder that image paths are relative to and may not leave. Default: the folder of the row's file. */
+  imageRoot: z.string().min(1).optional(),
+  /** Longest line, record or text member; what is longer is rejected. */
+  maxRowBytes: z
+    .number()
+    .int()
+    .min(1024)
+    .max(2 ** 28)
+    .default(2 ** 20),
+  /** Largest image inside a tar or a Parquet file. */
+  maxImageBytes: z
+    .number()
+    .int()
+    .min(1024)
+    .max(2 ** 31)
+    .default(64 * 2 ** 20),
+})
+
+/** Everything in `source:` decides about rows. */
+export const sourceVolatile: readonly string[] = []
+
+export type SourceOptions = z.output<typeof sourceOptionsSchema>

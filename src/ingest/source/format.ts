@@ -1,0 +1,110 @@
+// What a file format is to the planner and the reader: rows with positions to start from.
+
+import { open, type FileHandle } from 'node:fs/promises'
+import { InputError, ShardError, messageOf } from '../../core/errors.ts'
+import type { ReasonCode } from '../../core/reasons.ts'
+import type { Json } from '../../core/types.ts'
+
+/** A row before its columns are understood. */
+export type RawRow = { readonly fields: Fields } | RejectedRow
+
+/** A row that cannot be read, and why. */
+export interface RejectedRow {
+  readonly code: ReasonCode
+  readonly detail: string
+  readonly url?: string
+}
+
+/** Column to value: what the format's parser makes of it, undefined or null where there is none. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** Where a row begins; or, once and last, how many rows there are. */
+export type Mark = { readonly row: number; readonly position: Json } | { readonly rows: number }
+
+export interface SourceFormat {
+  /**
+   * Columns of the file as far as they can be known before reading rows.
+   *
+   * @throws InputError if it cannot be read at all
+   */
+  columns(path: string, signal: AbortSignal): Promise<readonly string[]>
+  /** The positions of rows `first`, `first + stride`, ... of one file, then its row count. */
+  marks(path: string, grid: Grid, signal: AbortSignal): AsyncIterable<Mark>
+  /**
+   * Rows of one file from a position (undefined: from its first row) to its end. A row's number in
+   * the file counts from 0 at the file's start; what is damaged gives rows of its own.
+   */
+  read(path: string, position: Json | undefined, signal: AbortSignal): AsyncIterable<RawRow>
+  close?(): Promise<void>
+}
+
+/** Row numbers of one file, from 0. */
+export interface Grid {
+  readonly first: number
+  readonly stride: number
+}
+
+/** True if the row is one of the grid's. */
+export function isMarked(row: number, { first, stride }: Grid): boolean {
+  return row >= first && (row - first) % stride === 0
+}
+
+/** A file that is no such file: damaged or of another kind, as opposed to unreachable just now. */
+export class DamagedFile extends Error {
+  override readonly name = 'DamagedFile'
+}
+
+/** Opens for reading; a file that cannot be opened now fails its shard, not its rows. */
+export async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    throw new ShardError(`cannot open ${path}: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/**
+ * Bytes [start, start + length) of a file, fewer only at its end.
+ *
+ * @throws ShardError when the read itself fails
+ */
+export async function readAt(
+  file: FileHandle,
+  path: string,
+  start: number,
+  length: number,
+): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length)
+  let filled = 0
+  while (filled < length) {
+    let bytesRead: number
+    try {
+      ;({ bytesRead } = await file.read(buffer, filled, length - filled, start + filled))
+    } catch (error) {
+      const where = `${path} at byte ${start + filled}`
+      throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
+    }
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return filled === length ? buffer : buffer.subarray(0, filled)
+}
+
+/** A position that a plan wrote and a reader gets back; anything else means another version's plan. */
+export function badPosition(path: string, position: Json): InputError {
+  return new InputError(`${path}: ${JSON.stringify(position)} is no position of this format`)
+}
+
+/** A position that is a row number; undefined: the first row. */
+export function toRowNumber(path: string, position: Json | undefined): number {
+  if (position === undefined) return 0
+  if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0) {
+    return position
+  }
+  throw badPosition(path, position)
+}
+
+/** The end of a long path, so that a message keeps what comes after it. */
+export function shortPath(path: string): string {
+  return path.length <= 80 ? path : `…${path.slice(-79)}`
+}

@@ -1,0 +1,238 @@
+// A row's columns to image, caption, phrases and what else is kept.
+
+import path from 'node:path'
+import type { ReasonCode } from '../../core/reasons.ts'
+import { codePointIndex } from '../../core/span.ts'
+import type { CharSpan, ImageRef, Json, SourceRow } from '../../core/types.ts'
+import { shortPath, type Fields, type RejectedRow } from './format.ts'
+
+/** Columns by what they mean; `url` or `image` is there. */
+export interface ColumnMapping {
+  readonly url?: string
+  readonly image?: string
+  readonly caption: string
+  readonly phrases?: string
+  readonly keep: readonly string[]
+}
+
+export interface MapOptions {
+  readonly columns: ColumnMapping
+  readonly captionIndex: number
+  readonly phraseUnits: 'codePoints' | 'utf16'
+  /** Folder of relative image paths, which they may not leave. */
+  readonly imageRoot: string
+  readonly maxImageBytes: number
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+class RowProblem extends Error {
+  readonly code: ReasonCode
+
+  constructor(code: ReasonCode, detail: string) {
+    super(detail)
+    this.code = code
+  }
+}
+
+/** A row, or why it is none; the row number and the place are the caller's. */
+export function mapRow(fields: Fields, options: MapOptions): Omit<SourceRow, 'row'> | RejectedRow {
+  const { columns } = options
+  let url: string | undefined
+  try {
+    url = columns.url === undefined ? undefined : textOf(fields, columns.url)
+    const image = imageOf(fields, url, options)
+    const caption = captionOf(fields, options)
+    const supplied = phrasesOf(fields, caption, options)
+    const extra = Object.fromEntries(
+      columns.keep.map((name) => [name, toJson(valueOf(fields, name))]),
+    )
+    return {
+      image,
+      caption,
+      ...(supplied === undefined ? {} : { supplied }),
+      ...(columns.keep.length === 0 ? {} : { extra }),
+    }
+  } catch (error) {
+    if (!(error instanceof RowProblem)) throw error
+    const known = url === undefined || url === '' ? {} : { url }
+    return { code: error.code, detail: error.message, ...known }
+  }
+}
+
+/** The value of a column; "a.b" is the key b inside a where no column has that name. */
+export function valueOf(fields: Fields, name: string): unknown {
+  if (Object.hasOwn(fields, name)) return fields[name]
+  let value: unknown = fields
+  for (const key of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
+    value = (value as Readonly<Record<string, unknown>>)[key]
+  }
+  return value
+}
+
+/** Text of a column; undefined where there is none. */
+function textOf(fields: Fields, name: string): string | undefined {
+  const value = valueOf(fields, name)
+  return value === undefined || value === null ? undefined : asText(value, name)
+}
+
+function asText(value: unknown, name: string): string {
+  const text = value instanceof Uint8Array ? decode(value, name) : value
+  if (typeof text !== 'string') {
+    throw new RowProblem('row_malformed', `column ${name} is ${kindOf(text)}, not text`)
+  }
+  const bad = /\0|\p{Cs}/u.exec(text)
+  if (bad === null) return text
+  const what = bad[0] === '\0' ? 'a NUL character' : 'half a surrogate pair'
+  throw new RowProblem('encoding_invalid', `column ${name} has ${what} at ${bad.index}`)
+}
+
+function decode(bytes: Uint8Array, name: string): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw new RowProblem('encoding_invalid', `column ${name} is not UTF-8`)
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function imageOf(fields: Fields, url: string | undefined, options: MapOptions): ImageRef {
+  const name = options.columns.image
+  const value = name === undefined ? undefined : valueOf(fields, name)
+  const image = name === undefined ? undefined : localImage(value, name, options)
+  if (image !== undefined) return image
+  if (url !== undefined && url !== '') return { kind: 'url', url }
+  const asked = [name, options.columns.url].filter((column) => column !== undefined)
+  throw new RowProblem('image_missing', `nothing in column ${asked.join(' or ')}`)
+}
+
+function localImage(value: unknown, name: string, options: MapOptions): ImageRef | undefined {
+  if (value === undefined || value === null || value === '') return undefined
+  if (value instanceof Uint8Array) return embedded(value, name, options)
+  if (typeof value === 'object' && !Array.isArray(value)) {
+    // As Hugging Face stores images: { bytes, path }, either of them null.
+    const { bytes, path: file } = value as { readonly bytes?: unknown; readonly path?: unknown }
+    if (bytes instanceof Uint8Array) {
+      const label = typeof file === 'string' && file !== '' ? file : name
+      return embedded(bytes, label, options)
+    }
+    return localImage(file, `${name}.path`, options)
+  }
+  const file = asText(value, name)
+  const root = path.resolve(options.imageRoot)
+  const full = path.resolve(root, file)
+  if (full !== root && full.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
+    return { kind: 'file', path: path.join(options.imageRoot, path.relative(root, full)) }
+  }
+  const detail = `${JSON.stringify(shortPath(file))} is not inside ${shortPath(options.imageRoot)}`
+  throw new RowProblem('member_unsafe', detail)
+}
+
+function embedded(bytes: Uint8Array, name: string, { maxImageBytes }: MapOptions): ImageRef {
+  if (bytes.length <= maxImageBytes) return { kind: 'bytes', bytes, name }
+  throw new RowProblem(
+    'row_too_long',
+    `image of ${bytes.length} bytes; source.maxImageBytes is ${maxImageBytes}`,
+  )
+}
+
+function captionOf(fields: Fields, { columns, captionIndex }: MapOptions): string {
+  const value = valueOf(fields, columns.caption)
+  const chosen: unknown = Array.isArray(value) ? value[captionIndex] : value
+  if (chosen !== undefined && chosen !== null) return asText(chosen, columns.caption)
+  const index = Array.isArray(value) ? ` at index ${captionIndex}` : ''
+  throw new RowProblem('caption_missing', `nothing in column ${columns.caption}${index}`)
+}
+
+function phrasesOf(
+  fields: Fields,
+  caption: string,
+  options: MapOptions,
+): readonly CharSpan[] | undefined {
+  const name = options.columns.phrases
+  if (name === undefined) return undefined
+  const value = valueOf(fields, name)
+  if (value === undefined || value === null || value === '') return []
+  const list: unknown = typeof value === 'string' ? parseJson(value, name) : value
+  if (!Array.isArray(list)) {
+    throw new RowProblem('phrases_invalid', `column ${name} is ${kindOf(list)}, not a list`)
+  }
+  const convert = options.phraseUnits === 'utf16' ? undefined : codePointIndex(caption).toUtf16
+  return list.map((item: unknown) => toSpan(item, name, caption, convert))
+}
+
+function parseJson(text: string, name: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new RowProblem('phrases_invalid', `column ${name} is no JSON`)
+  }
+}
+
+/** [start, end, ...] or { start, end, ... }; outside of the caption stays outside for the check that follows. */
+function toSpan(
+  item: unknown,
+  name: string,
+  caption: string,
+  convert: ((index: number) => number) | undefined,
+): CharSpan {
+  const [start, end] = boundsOf(item).map(Number)
+  if (
+    start === undefined ||
+    end === undefined ||
+    !Number.isInteger(start) ||
+    !Number.isInteger(end)
+  ) {
+    throw new RowProblem(
+      'phrases_invalid',
+      `column ${name}: ${JSON.stringify(toJson(item))} begins with no start and end`,
+    )
+  }
+  if (convert === undefined) return { start, end }
+  // An index behind the text has no counterpart in the other unit.
+  const inUtf16 = (index: number) =>
+    index < 0 ? index : ((convert(index) as number | undefined) ?? caption.length + 1)
+  return { start: inUtf16(start), end: inUtf16(end) }
+}
+
+function boundsOf(item: unknown): readonly unknown[] {
+  if (Array.isArray(item) || ArrayBuffer.isView(item)) return Array.from(item as ArrayLike<unknown>)
+  if (typeof item !== 'object' || item === null) return []
+  const { start, end } = item as { readonly start?: unknown; readonly end?: unknown }
+  return [start, end]
+}
+
+/**
+ * A value as JSON can hold it: 64-bit integers as numbers where they are exact, else as text; dates
+ * as ISO 8601; bytes as base64; numbers that are none as null.
+ */
+export function toJson(value: unknown): Json {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value
+    case 'number':
+      return Number.isFinite(value) ? value : null
+    case 'bigint':
+      return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
+    case 'object':
+      break
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+      return null
+  }
+  if (value === null) return null
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+    return Array.from(value as ArrayLike<unknown>, toJson)
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toJson(item)]))
+}

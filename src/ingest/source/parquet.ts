@@ -1,0 +1,251 @@
+// Parquet: planned from the footer alone, read in windows of a row group, so that memory does not
+// grow with the group and neighbouring shards share what was decoded.
+
+import type { FileHandle } from 'node:fs/promises'
+import { parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet'
+import type { AsyncBuffer, FileMetaData, ParquetParsers, RowGroup } from 'hyparquet'
+import { compressors } from 'hyparquet-compressors'
+import { InputError, ShardError, messageOf } from '../../core/errors.ts'
+import { createCache } from './cache.ts'
+import {
+  DamagedFile,
+  openFile,
+  readAt,
+  shortPath,
+  toRowNumber,
+  type Fields,
+  type RawRow,
+  type SourceFormat,
+} from './format.ts'
+
+// Uncompressed size of the columns of one window; decoded strings take about twice that.
+const WINDOW_BYTES = 16 * 2 ** 20
+const WINDOWS_KEPT = 3
+const FOOTERS_KEPT = 8
+// Pages cannot be had singly without a page index: the whole column of a row group is read.
+const MAX_COLUMN_CHUNK = 2 ** 30
+const MAX_FOOTER = 2 ** 28
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Keeps bytes that are no UTF-8 as they are, so that the row's columns tell; JSON stays text. */
+const parsers = {
+  stringFromBytes: textOrBytes,
+  jsonFromBytes: textOrBytes,
+} as unknown as Partial<ParquetParsers> // typed to return strings; we carry the bytes on
+
+function textOrBytes(bytes: Uint8Array | undefined): string | Uint8Array | undefined {
+  if (bytes === undefined) return undefined
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return bytes
+  }
+}
+
+const decoding = { parsers, compressors, utf8: false, geoparquet: false } as const
+
+/** @param wanted the columns to decode, of those that a file has */
+export function createParquetFormat(wanted: readonly string[]): SourceFormat {
+  const footers = createCache<FileMetaData>(FOOTERS_KEPT)
+  const windows = createCache<Window>(WINDOWS_KEPT)
+
+  const footerOf = (path: string): Promise<FileMetaData> =>
+    footers.get(path, () => withFile(path, readFooter))
+
+  const windowOf = (path: string, footer: FileMetaData, range: Range): Promise<Window> =>
+    windows.get(`${range.start}:${path}`, () =>
+      withFile(path, (file) => readWindow(file, path, footer, range, wanted)),
+    )
+
+  return {
+    columns: async (path) => {
+      try {
+        return topColumns(await footerOf(path))
+      } catch (error) {
+        if (!(error instanceof DamagedFile)) throw error
+        throw new InputError(`${path}: ${error.message}`, { cause: error })
+      }
+    },
+    marks: async function* (path, { first, stride }, signal) {
+      signal.throwIfAborted()
+      const rows = await orDamage(footerOf(path).then(rowCount))
+      const count = typeof rows === 'number' ? rows : 1
+      for (let row = first; row < count; row += stride) yield { row, position: row }
+      yield { rows: count }
+    },
+    read: async function* (path, position, signal) {
+      const first = toRowNumber(path, position)
+      const footer = await orDamage(footerOf(path))
+      if (footer instanceof DamagedFile) {
+        yield { code: 'source_damaged', detail: `${shortPath(path)}: ${footer.message}` }
+        return
+      }
+      const columns = topColumns(footer).filter((name) => wanted.includes(name))
+      for (const range of windowsFrom(footer, first, columns)) {
+        signal.throwIfAborted()
+        const window = await windowOf(path, footer, range)
+        for (let row = Math.max(first, range.start); row < range.end; row++) {
+          yield rowOf(window, row - range.start)
+        }
+      }
+    },
+    close: async () => {
+      footers.clear()
+      windows.clear()
+    },
+  }
+}
+
+/** Rows [start, end) of the file, inside one row group. */
+interface Range {
+  readonly start: number
+  readonly end: number
+  readonly group: number
+}
+
+/** Columns of a range, parallel; or why the range cannot be read. */
+type Window = ReadonlyMap<string, ArrayLike<unknown>> | DamagedFile
+
+function rowOf(window: Window, index: number): RawRow {
+  if (window instanceof DamagedFile) return { code: 'source_damaged', detail: window.message }
+  const fields: Fields = Object.fromEntries(
+    Array.from(window, ([name, values]) => [name, values[index]]),
+  )
+  return { fields }
+}
+
+/** Windows are cut by the row group alone, never by where somebody begins to read. */
+function* windowsFrom(
+  footer: FileMetaData,
+  first: number,
+  columns: readonly string[],
+): Generator<Range> {
+  let start = 0
+  for (const [group, rowGroup] of footer.row_groups.entries()) {
+    const rows = Number(rowGroup.num_rows)
+    const end = start + rows
+    if (end > first) {
+      const { uncompressed } = groupSize(rowGroup, columns)
+      const share = Math.max(1, Math.ceil(uncompressed / WINDOW_BYTES))
+      const step = Math.max(1, Math.ceil(rows / share))
+      for (let at = start; at < end; at += step) {
+        const range = { start: at, end: Math.min(end, at + step), group }
+        if (range.end > first) yield range
+      }
+    }
+    start = end
+  }
+}
+
+function groupSize(rowGroup: RowGroup, columns: readonly string[]) {
+  const chunks = rowGroup.columns.flatMap(({ meta_data: chunk }) =>
+    chunk !== undefined && columns.includes(chunk.path_in_schema[0] ?? '') ? [chunk] : [],
+  )
+  return {
+    uncompressed: chunks.reduce((sum, chunk) => sum + Number(chunk.total_uncompressed_size), 0),
+    largest: Math.max(0, ...chunks.map((chunk) => Number(chunk.total_compressed_size))),
+  }
+}
+
+async function readWindow(
+  file: AsyncBuffer,
+  path: string,
+  footer: FileMetaData,
+  range: Range,
+  wanted: readonly string[],
+): Promise<Window> {
+  const { start: rowStart, end: rowEnd, group } = range
+  const columns = topColumns(footer).filter((name) => wanted.includes(name))
+  const where = `${shortPath(path)} row group ${group}`
+  const rowGroup = footer.row_groups[group]
+  const { largest } = rowGroup === undefined ? { largest: 0 } : groupSize(rowGroup, columns)
+  if (largest > MAX_COLUMN_CHUNK) {
+    return new DamagedFile(
+      `${where} holds ${largest} bytes in one column; rewrite it with smaller row groups`,
+    )
+  }
+  try {
+    const scan = await parquetScan({ ...decoding, file, metadata: footer, columns })
+    const window = new Map<string, ArrayLike<unknown>>()
+    for (const column of columns) {
+      const values = await scan.readColumn({ column, rowStart, rowEnd })
+      if (values.length !== rowEnd - rowStart) {
+        const message = `column ${column} ends ${rowEnd - rowStart - values.length} rows early`
+        return new DamagedFile(`${where}: ${message}`)
+      }
+      window.set(column, values)
+    }
+    return window
+  } catch (error) {
+    if (error instanceof ShardError) throw error
+    const hint = /outside the bounds of the DataView/.test(messageOf(error))
+      ? '; if other programs read it, rewrite it with data_page_version 1.0'
+      : ''
+    return new DamagedFile(`${where}: ${messageOf(error)}${hint}`, { cause: error })
+  }
+}
+
+async function readFooter(file: AsyncBuffer): Promise<FileMetaData> {
+  try {
+    const tail = Buffer.from(await file.slice(Math.max(0, file.byteLength - 8), file.byteLength))
+    if (tail.length < 8 || tail.toString('latin1', 4) !== 'PAR1') {
+      throw new DamagedFile('no Parquet file, or cut: it does not end with PAR1')
+    }
+    const length = tail.readUInt32LE(0)
+    if (length > MAX_FOOTER) throw new DamagedFile(`its footer claims ${length} bytes`)
+    const footer = await parquetMetadataAsync(file, decoding)
+    rowCount(footer)
+    topColumns(footer)
+    return footer
+  } catch (error) {
+    if (error instanceof ShardError || error instanceof DamagedFile) throw error
+    throw new DamagedFile(`its Parquet footer cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+/** @throws DamagedFile if the counts of the row groups make no sense */
+function rowCount(footer: FileMetaData): number {
+  let rows = 0
+  for (const [group, { num_rows: count }] of footer.row_groups.entries()) {
+    if (count < 0n) throw new DamagedFile(`row group ${group} claims ${count} rows`)
+    rows += Number(count)
+  }
+  if (!Number.isSafeInteger(rows)) throw new DamagedFile(`it claims ${rows} rows`)
+  return rows
+}
+
+function topColumns(footer: FileMetaData): readonly string[] {
+  return parquetSchema(footer).children.map((child) => child.element.name)
+}
+
+async function orDamage<T>(promise: Promise<T>): Promise<T | DamagedFile> {
+  try {
+    return await promise
+  } catch (error) {
+    if (error instanceof DamagedFile) return error
+    throw error
+  }
+}
+
+/** Runs with the file open; every slice is a read of its own. */
+async function withFile<T>(path: string, use: (file: AsyncBuffer) => Promise<T>): Promise<T> {
+  const handle: FileHandle = await openFile(path)
+  try {
+    const { size } = await handle.stat()
+    return await use({
+      byteLength: size,
+      slice: async (start, end = size) => {
+        const bytes = await readAt(handle, path, start, Math.max(0, Math.min(end, size) - start))
+        // Small buffers lie in a shared pool: a copy of its own is what the parser may keep.
+        const { buffer } = bytes
+        const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
+        return isWhole ? buffer : new Uint8Array(bytes).buffer
+      },
+    })
+  } finally {
+    await handle.close()
+  }
+}
