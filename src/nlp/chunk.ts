@@ -116,10 +116,8 @@ function isNumbered(words: readonly Word[], at: number): boolean {
   return /^\d/.test(words[at]!.lower) && NUMBERED.has(words[at - 1]!.lower)
 }
 
-/** "man's red hat": after a possessive the modifiers begin anew. */
+/** "man's red hat", "a double decker red bus": modifiers may begin anew if a noun follows. */
 function isInsideCompound(words: readonly Word[], at: number): boolean {
-  if (words[at - 1]!.tag !== 'S' && words[at - 1]!.tag !== 'J' && words[at - 1]!.tag !== '#')
-    return false
   return readModifiers(words, at, true) !== undefined
 }
 

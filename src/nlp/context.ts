@@ -12,7 +12,8 @@ const groups = new Set(GROUPS)
 /** Plurals without -s, and nouns that take either number. */
 const PLURALS = new Set(
   `people men women children police kids sheep deer fish cattle family crew staff audience policemen
-  policewomen firemen workmen feet geese mice fishermen businessmen gentlemen ladies`.split(/\s+/),
+  policewomen firemen workmen passersby
+  feet geese mice fishermen businessmen gentlemen ladies`.split(/\s+/),
 )
 
 /** Class of the word before, '' where a break or comma stands between. */
@@ -36,8 +37,19 @@ export function isNominal(word: Word): boolean {
 export function isBeforeNoun(words: readonly Word[], i: number): boolean {
   for (let at = i + 1; at < words.length; at++) {
     const word = words[at]!
-    if (separates(word)) return false
-    if (isNominal(word) || word.lower === 'one' || word.lower === 'ones') return true
+    const isAfterComma = word.gap === 'comma'
+    if (
+      isAfterComma
+        ? !'JC'.includes(word.tag) || (at - 1 > i && words[at - 1]!.tag !== 'J')
+        : word.gap !== 'space'
+    )
+      return false
+    if (word.tag === 'C') {
+      if (!'J#'.includes(words[at + 1]?.tag ?? 'X') || words[at + 1]!.gap !== 'space') return false
+      continue
+    }
+    if ((isNominal(word) && !isAfterComma) || word.lower === 'one' || word.lower === 'ones')
+      return true
     if (!'J#EG'.includes(word.tag)) return false
   }
   return false
@@ -61,6 +73,8 @@ export interface SubjectNumber {
   /** The subject is the phrase right before the word. */
   readonly isNearest: boolean
   readonly isDetermined: boolean
+  /** Number of the phrase right before the word. */
+  readonly isNearestPlural: boolean
 }
 
 /**
@@ -69,6 +83,7 @@ export interface SubjectNumber {
  */
 export function subjectNumber(words: readonly Word[], i: number): SubjectNumber {
   let end = i
+  const isNearestPlural = numberOf(words, phraseStart(words, i), i).isPlural
   for (let steps = 0; steps < 6; steps++) {
     const start = phraseStart(words, end)
     const governor = start > 0 && !separates(words[start]!) ? words[start - 1]! : undefined
@@ -77,14 +92,20 @@ export function subjectNumber(words: readonly Word[], i: number): SubjectNumber 
       (governor === undefined || !'IGE'.includes(governor.tag) || openers.has(governor.lower))
     ) {
       const isDetermined = 'D#'.includes(words[start]!.tag)
-      return { ...numberOf(words, start, end), isNearest: end === i, isDetermined }
+      return { ...numberOf(words, start, end), isNearest: end === i, isDetermined, isNearestPlural }
     }
     // Left of the preposition or participle, and of what else stands before it.
     end = start - 1
     while (end > 0 && !'NP'.includes(words[end - 1]!.tag) && words[end]?.gap !== 'break') end--
     if (end <= 0) break
   }
-  return { mayBePlural: true, maySingular: true, isNearest: false, isDetermined: false }
+  return {
+    mayBePlural: true,
+    maySingular: true,
+    isNearest: false,
+    isDetermined: false,
+    isNearestPlural,
+  }
 }
 
 function numberOf(words: readonly Word[], start: number, end: number) {
@@ -98,6 +119,7 @@ function numberOf(words: readonly Word[], start: number, end: number) {
   return {
     mayBePlural: isPlural || isGroup || isJoined,
     maySingular: !isPlural,
+    isPlural,
   }
 }
 

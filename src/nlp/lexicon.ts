@@ -195,12 +195,12 @@ export class Lexicon {
         })
       }
     }
-    add(NOUNS, 'N', MAY.noun)
-    for (const noun of NOUNS) add([pluralOf(noun)], 'N', MAY.plural)
+    widen(NOUNS, MAY.noun)
+    for (const noun of NOUNS) widen([addS(noun)], MAY.plural)
     add(VERBS, 'V', MAY.base)
-    for (const verb of VERBS) add([pluralOf(verb)], 'V', MAY.thirdPerson)
+    for (const verb of VERBS) add([addS(verb)], 'V', MAY.thirdPerson)
     add(NOUN_OR_VERB, 'N', MAY.noun | MAY.base)
-    for (const word of NOUN_OR_VERB) add([pluralOf(word)], 'N', MAY.plural | MAY.thirdPerson)
+    for (const word of NOUN_OR_VERB) add([addS(word)], 'N', MAY.plural | MAY.thirdPerson)
     add(IRREGULAR_PASTS, 'E', MAY.past)
     widen(IRREGULAR_PARTICIPLES, MAY.past)
     widen(ADJECTIVES, MAY.adjective)
@@ -300,7 +300,7 @@ function tagOf(may: number): Tag {
 }
 
 /** The -s form of a noun or verb. */
-function pluralOf(word: string): string {
+export function addS(word: string): string {
   if (/(?:s|x|z|ch|sh)$/.test(word)) return `${word}es`
   if (/[^aeiou]y$/.test(word)) return `${word.slice(0, -1)}ies`
   return `${word}s`

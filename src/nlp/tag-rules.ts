@@ -1,7 +1,7 @@
 // The rules that decide a word's class by its neighbours. Order matters: the first answer wins.
 // Each has its reason and an example, which the tests check.
 
-import { MAY, type Tag } from './lexicon.ts'
+import { addS, MAY, type Tag } from './lexicon.ts'
 import {
   clauseHasVerb,
   isBeforeNoun,
@@ -21,6 +21,7 @@ import {
 } from './words/verbs.ts'
 import { COLOURS } from './words/adjectives.ts'
 import { VERBS } from './words/verbs.ts'
+import { NOUN_OR_VERB } from './words/nouns.ts'
 
 export interface TagRule {
   readonly name: string
@@ -42,6 +43,8 @@ const compoundParticiples = new Set(COMPOUND_PARTICIPLES)
 const colours = new Set(COLOURS)
 const verbs = new Set(VERBS)
 
+const commonThirdPersons = new Set([...VERBS, ...NOUN_OR_VERB].map(addS))
+
 const oneOf = (text: string) => new Set(text.split(' '))
 const BE = oneOf("is are was were be been being am isn't aren't wasn't weren't")
 const HAVE = oneOf("has have had having hasn't haven't hadn't")
@@ -55,7 +58,7 @@ const DEGREE = oneOf('very quite so too extremely most more less really rather p
 /** Where a verb stands rather than a noun: nothing, or a function word, comes after it. */
 function endsPhrase(words: readonly Word[], i: number): boolean {
   const next = tagAfter(words, i)
-  return next === '' || 'DIRTOGKC'.includes(next)
+  return next === '' || ('DIRTOGKC#'.includes(next) && words[i + 1]!.lower !== 'of')
 }
 
 /** "in blue", "wearing red": the colour is all that is worn. */
@@ -65,6 +68,11 @@ function isBareColour(words: readonly Word[], i: number): boolean {
     /^(?:in|wearing|and)$/.test(words[i - 1]!.lower) ||
     (words[i - 1]!.tag === 'J' && isBareColour(words, i - 1))
   )
+}
+
+/** -s form of a verb that captions use, so that it is not taken for a rare plural. */
+function isCommon(lower: string): boolean {
+  return commonThirdPersons.has(lower)
 }
 
 export const RULES: readonly TagRule[] = [
@@ -123,8 +131,8 @@ export const RULES: readonly TagRule[] = [
     reason: '"a black one": it stands for a thing',
     example: { caption: 'A red car and a black one', word: 'one', tag: 'N' },
     decide(words, i) {
-      if (words[i]!.lower !== 'one') return undefined
-      return tagBefore(words, i) === 'J' ? 'N' : undefined
+      if (words[i]!.lower !== 'one' || isBeforeNoun(words, i)) return undefined
+      return 'JD'.includes(tagBefore(words, i) || 'X') ? 'N' : undefined
     },
   },
   {
@@ -151,14 +159,29 @@ export const RULES: readonly TagRule[] = [
     },
   },
   {
-    name: 'place-modifier',
+    name: 'close-up',
     on: 'I',
+    reason: '"a close up" is one noun in two words',
+    example: { caption: 'A close up of a cat', word: 'up', tag: 'N' },
+    decide(words, i) {
+      if (words[i]!.lower !== 'up' || tagBefore(words, i) === '' || i < 2) return undefined
+      return words[i - 1]!.lower === 'close' && 'DJ'.includes(tagBefore(words, i - 1) || 'X')
+        ? 'N'
+        : undefined
+    },
+  },
+  {
+    name: 'place-modifier',
+    on: 'IR',
     reason: '"the past years", "an inside wall": between determiner and noun it describes',
     example: { caption: 'The outside wall', word: 'outside', tag: 'J' },
     decide(words, i) {
-      if (!'D#'.includes(tagBefore(words, i) || 'X') || words[i]!.lower === 'of') return undefined
+      const { lower, tag } = words[i]!
+      if (tagBefore(words, i) !== 'D' || lower === 'of') return undefined
+      if (tag === 'R' && !/^(?:back|overhead|away|upside|home|downtown|then)$/.test(lower))
+        return undefined
       if (isBeforeNoun(words, i)) return 'J'
-      return /^(?:past|inside|outside)$/.test(words[i]!.lower) ? 'N' : undefined
+      return /^(?:past|inside|outside|back)$/.test(lower) ? 'N' : undefined
     },
   },
   {
@@ -218,7 +241,7 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       if (!things.has(words[i]!.lower)) return undefined
       const left = tagBefore(words, i)
-      if (left === 'A' && tagAfter(words, i) !== '') return 'G'
+      if (left === 'A' && tagAfter(words, i) !== '' && words[i]!.lower.endsWith('g')) return 'G'
       if ('NP'.includes(left || 'X') && 'DO'.includes(tagAfter(words, i) || 'X')) return 'G'
       return 'N'
     },
@@ -306,6 +329,22 @@ export const RULES: readonly TagRule[] = [
     },
   },
   {
+    name: 'participle-after-be',
+    on: 'NJ',
+    reason: 'after "is" or "has", or before "with" and "up", a word such as "set" is a participle',
+    example: { caption: 'A table is set with plates', word: 'set', tag: 'E' },
+    decide(words, i) {
+      const { may } = words[i]!
+      if ((may & MAY.past) === 0 || (may & MAY.noun) === 0) return undefined
+      const left = tagBefore(words, i)
+      if (left === 'A') return 'E'
+      return 'NP'.includes(left || 'X') &&
+        /^(?:with|up|in|on|out|by|for|at|against)$/.test(words[i + 1]?.lower ?? '')
+        ? 'E'
+        : undefined
+    },
+  },
+  {
     name: 'noun-after-modifier',
     on: 'NVE',
     reason: 'after a determiner, number, adjective or preposition stands a noun',
@@ -336,8 +375,26 @@ export const RULES: readonly TagRule[] = [
       const follows = tagAfter(words, i)
       if (start === i || !SINGULAR_ARTICLES.has(words[start]!.lower) || follows === 'N')
         return undefined
-      // "a tennis shoes": the slip is the article's unless the word is a common verb.
-      return (may & MAY.thirdPerson) !== 0 ? 'V' : undefined
+      // "a tennis shoes": the slip is the article's where the word is known as a noun only.
+      return (may & MAY.thirdPerson) !== 0 || !words[i]!.isKnown ? 'V' : undefined
+    },
+  },
+  {
+    name: 'verb-before-determiner',
+    on: 'NV',
+    reason: '"her son admires her skills": between a noun and a determiner stands a verb',
+    example: { caption: 'Her son admires her skills', word: 'admires', tag: 'V' },
+    decide(words, i) {
+      const { lower, may } = words[i]!
+      if (!'NP'.includes(tagBefore(words, i) || 'X') || !'DO'.includes(tagAfter(words, i) || 'X'))
+        return undefined
+      if (/^(?:there|here|who)$/.test(words[i + 1]!.lower) || clauseHasVerb(words, i))
+        return undefined
+      const isThird = (may & (MAY.thirdPerson | MAY.plural)) !== 0 && lower.endsWith('s')
+      const { mayBePlural, maySingular, isDetermined } = subjectNumber(words, i)
+      if (isThird)
+        return maySingular && (isDetermined || (may & MAY.thirdPerson) !== 0) ? 'V' : undefined
+      return mayBePlural && (may & MAY.base) !== 0 ? 'V' : undefined
     },
   },
   {
@@ -346,23 +403,26 @@ export const RULES: readonly TagRule[] = [
     reason: 'a plural subject takes the base form, a singular one the -s form',
     example: { caption: 'Two dogs play', word: 'play', tag: 'V' },
     decide(words, i) {
-      const { may } = words[i]!
+      const { may, lower } = words[i]!
       if (!'NP'.includes(tagBefore(words, i) || 'X') || (may & VERBAL) === 0) return undefined
       const isOnlyVerb = (may & (MAY.noun | MAY.plural | MAY.name)) === 0
-      const number = subjectNumber(words, i)
-      if (clauseHasVerb(words, i)) return isOnlyVerb ? 'V' : 'N'
-      const isNear = number.isNearest
+      const { mayBePlural, maySingular, isNearest, isNearestPlural, isDetermined } = subjectNumber(
+        words,
+        i,
+      )
+      if (clauseHasVerb(words, i)) return isOnlyVerb && verbs.has(lower) ? 'V' : 'N'
+      const ends = endsPhrase(words, i)
       if ((may & MAY.base) !== 0) {
-        if (number.mayBePlural) return isNear || isOnlyVerb || endsPhrase(words, i) ? 'V' : 'N'
-        return isOnlyVerb && endsPhrase(words, i) ? 'V' : 'N'
+        if (!mayBePlural) return 'N'
+        return isNearest || isOnlyVerb || ends ? 'V' : 'N'
       }
       if (isOnlyVerb) return 'V'
-      return number.maySingular &&
-        endsPhrase(words, i) &&
-        (tagAfter(words, i) !== '' || !isNear || number.isDetermined) &&
-        tagAfter(words, i) !== 'C'
-        ? 'V'
-        : 'N'
+      if (!maySingular) return 'N'
+      if (!isNearest && isNearestPlural) return 'V'
+      const hasMore = tagAfter(words, i) !== '' && tagAfter(words, i) !== 'C'
+      if (!ends) return 'N'
+      if (isNearest) return isDetermined ? 'V' : hasMore && isCommon(lower) ? 'V' : 'N'
+      return hasMore && isCommon(lower) ? 'V' : 'N'
     },
   },
   {

@@ -9,16 +9,15 @@ export const COLOURS = list(`
   scarlet burgundy blond blonde brunette auburn dark light bright pale colored coloured multicolored
   multi-colored multicoloured multi-coloured colorful colourful tricolor camo plaid checkered
   checked striped polka-dot pinstriped neon pastel peach aqua mauve lilac olive mint charcoal
-  bronze copper reddish bluish greenish yellowish brownish greyish whitish blackish rainbow-colored
+  bronze copper reddish bluish greenish yellowish brownish greyish whitish blackish rainbow-colored lime
   brown-and-white black-and-white red-and-white blue-and-white denim`)
 
 /** Size, age, material, state, origin: what captions say of things and compromise may not know. */
 export const ADJECTIVES = list(`
   big small large little tiny huge giant gigantic enormous massive long short tall tiny wide narrow
   thick thin fat slim skinny chubby deep shallow high low heavy lightweight old young elderly
-  middle-aged teenage teenaged adult new ancient antique vintage modern contemporary retro rustic
-  wooden metal metallic plastic stone concrete leather woolen woollen wool cotton silk velvet lace
-  brick steel iron glass paper cardboard rubber ceramic porcelain marble granite wicker bamboo
+  middle-aged teenage teenaged new ancient antique vintage modern contemporary retro rustic
+  wooden metallic woolen woollen
   golden silken furry fluffy hairy bald bearded mustached curly wavy straight blond-haired
   long-haired short-haired dark-haired red-haired brown-haired grey-haired gray-haired
   bare barefoot barefooted shirtless topless naked nude bare-chested barechested sleeveless
@@ -41,7 +40,7 @@ export const ADJECTIVES = list(`
   electric electronic digital mechanical manual automatic hydraulic inflatable portable mobile
   blurry fuzzy clear transparent translucent opaque shiny glossy dull matte sparkly glittery
   ornate elegant fancy plain simple decorative elaborate intricate floral patterned
-  wild tame domestic stray feral baby male female juvenile
+  wild tame domestic stray feral juvenile
   overweight obese shaggy scruffy spotty spotted fuzzy fluffy woolly wooly plush stuffed
   one-piece two-piece two-story three-story double-decker high-rise oversized undersized
   life-size lifelike homemade handmade man-made nearby distant far close remote
@@ -53,7 +52,8 @@ export const ADJECTIVES = list(`
   front-facing rear-facing asian-american red-headed redheaded
   many-colored two-toned two-tone pointy spiky bushy grungy gritty stony pebbly
   waist-deep knee-deep ankle-deep waist-high knee-high knee-length ankle-length
-  intense extreme various-sized medium medium-sized mid-size mid-sized small-sized large-sized
+  magnificent impressive spectacular dramatic scenic picturesque majestic massive festive exotic
+  romantic artistic athletic realistic abstract geometric floral organic classic intense extreme various-sized medium medium-sized mid-size mid-sized small-sized large-sized
   sized`)
 
 /** Adjectives ending in -ly, which would be read as adverbs. */

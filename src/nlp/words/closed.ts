@@ -58,11 +58,11 @@ export const RELATIVES = list(`who which`)
 /** Word groups that act as one preposition or adverb; none of their words starts a phrase. */
 export const FIXED_GROUPS = list(`
   in|front|of on|top|of next|to close|to out|of because|of instead|of in|between such|as as|well|as
-  as|well|each other one|another at|least at|most at|all at|once of|course in|general in|order|to
+  as|well|each|other one|another at|least at|most at|all at|once of|course in|general in|order|to
   ahead|of away|from due|to according|to up|to in|case|of in|spite|of in|addition|to along|with
   as|if as|far|as as|soon|as so|that even|though other|than for|example at|first in|fact by|far
   in|particular right|now in|back|of on|board side|by|side hand|in|hand face|to|face back|to|back
-  one|by|one at|last so|far once|again in|there out|there up|there down|there over|there`)
+  one|by|one at|last so|far once|again in|there out|there up|there down|there over|there cross|legged`)
 
 /** Prepositions that open a clause as often: the verb before them is not the verb after them. */
 export const CLAUSE_OPENERS = list(`while whilst as until since before after than`)

@@ -3,6 +3,8 @@
 import { list } from './list.ts'
 
 export const NOUNS = list(`
+  brick steel iron glass paper cardboard rubber ceramic porcelain marble granite wicker bamboo stone concrete leather plastic metal wool cotton silk velvet lace
+  pillar collar dollar cellar baby adult male female sheep monitor zone cycle square
   skateboard snowboard surfboard frisbee giraffe zebra elephant bicycle motorcycle motorbike bike
   scooter bus van truck train airplane aeroplane plane jet helicopter boat canoe kayak raft ship
   sailboat ferry wheelchair stroller tractor trailer wagon cart carriage sidewalk crosswalk

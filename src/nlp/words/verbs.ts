@@ -4,20 +4,20 @@ import { list } from './list.ts'
 
 /** -ing words that name a thing or a place when nothing speaks for the verb. */
 export const ING_THINGS = list(`
-  building buildings clothing ceiling ceilings painting paintings drawing drawings railing railings
+  building buildings clothing ceiling ceilings painting paintings drawings railing railings
   awning awnings wedding weddings evening evenings morning mornings king kings ring rings string
   strings wing wings thing things spring springs swing swings sling earring earrings icing frosting
-  topping toppings pudding puddings lightning crossing crossings
-  clearing openings sibling siblings duckling ducklings duckling gosling goslings starling
+  topping toppings pudding puddings lightning crossings
+  openings sibling siblings duckling ducklings duckling gosling goslings starling
   starlings herring herrings stocking stockings lining paving siding flooring roofing fencing
   scaffolding bedding seating lighting plumbing wiring piping tubing netting webbing padding
-  covering coverings carving carvings engraving engravings etching sewing knitting belongings
-  surroundings meeting meetings gathering gatherings inning innings outing housing
-  shilling viking vikings sterling darling pingpong bowling-alley savings feeling feelings meaning meanings warning warnings wrapping
-  trimming trimmings filling fillings offering offerings finding findings rating ratings setting settings heading headings training
-  ruling rulings bombing bombings shooting shootings killing killings beginning ending blessing
-  saying sayings teaching teachings writing writings recording recordings listing listings
-  booking bookings posting postings `)
+  covering coverings carvings engraving engravings belongings
+  surroundings meetings gathering gatherings inning innings housing
+  shilling viking vikings sterling darling pingpong bowling-alley savings feelings meaning meanings warnings wrapping
+  trimmings fillings offerings findings ratings settings headings 
+  rulings bombings shootings killings 
+  sayings teachings writings recordings listings
+  bookings postings `)
 
 /** -ing words that name the use of the noun after them: "dining table", "swimming pool". */
 export const ING_COMPOUND = list(`
