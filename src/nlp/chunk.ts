@@ -113,7 +113,11 @@ function joins(words: readonly Word[], at: number): boolean {
 }
 
 function isNumbered(words: readonly Word[], at: number): boolean {
-  return /^\d/.test(words[at]!.lower) && NUMBERED.has(words[at - 1]!.lower)
+  const left = words[at - 1]!
+  return (
+    /^\d/.test(words[at]!.lower) &&
+    (NUMBERED.has(left.lower) || (left.tag === 'P' && /^\p{Lu}\p{Ll}/u.test(left.text)))
+  )
 }
 
 /** "man's red hat", "a double decker red bus": modifiers may begin anew if a noun follows. */

@@ -221,11 +221,12 @@ export class Lexicon {
 
   #guess(lower: string): Entry {
     const guessed = (tag: Tag, may: number): Entry => ({ tag, may, isKnown: false })
-    if (/^[$'+~]?\d/.test(lower)) {
+    if (/^[$'+~]?\d/.test(lower) && !lower.includes('@')) {
       return /^[$']?[\d.,:/%x-]+(?:st|nd|rd|th|k|m|am|pm|s|'s)?$/.test(lower)
         ? guessed('#', 0)
         : guessed('J', MAY.adjective)
     }
+    if (/[@/]|\w\.\w\w/.test(lower)) return guessed('P', MAY.name)
     if (/'s?$/.test(lower)) return guessed('S', 0)
     if (/'(?:re|ll|ve|d|m)$|n't$/.test(lower)) return guessed('A', 0)
     if (lower.includes('-')) return this.#guessCompound(lower)

@@ -43,7 +43,7 @@ const compoundParticiples = new Set(COMPOUND_PARTICIPLES)
 const colours = new Set(COLOURS)
 const verbs = new Set(VERBS)
 
-const commonThirdPersons = new Set([...VERBS, ...NOUN_OR_VERB].map(addS))
+const commonVerbs = new Set([...VERBS, ...NOUN_OR_VERB].flatMap((verb) => [verb, addS(verb)]))
 
 const oneOf = (text: string) => new Set(text.split(' '))
 const BE = oneOf("is are was were be been being am isn't aren't wasn't weren't")
@@ -64,15 +64,17 @@ function endsPhrase(words: readonly Word[], i: number): boolean {
 /** "in blue", "wearing red": the colour is all that is worn. */
 function isBareColour(words: readonly Word[], i: number): boolean {
   if (i < 1 || !colours.has(words[i]!.lower)) return false
+  const left = words[i - 1]!
+  if (/^(?:in|wearing)$/.test(left.lower)) return true
   return (
-    /^(?:in|wearing|and)$/.test(words[i - 1]!.lower) ||
-    (words[i - 1]!.tag === 'J' && isBareColour(words, i - 1))
+    (left.tag === 'J' && isBareColour(words, i - 1)) ||
+    (left.tag === 'C' && isBareColour(words, i - 2))
   )
 }
 
-/** -s form of a verb that captions use, so that it is not taken for a rare plural. */
+/** A verb that captions use, so that the word is not taken for a rare plural or a modifier. */
 function isCommon(lower: string): boolean {
-  return commonThirdPersons.has(lower)
+  return commonVerbs.has(lower)
 }
 
 export const RULES: readonly TagRule[] = [
@@ -414,7 +416,8 @@ export const RULES: readonly TagRule[] = [
       const ends = endsPhrase(words, i)
       if ((may & MAY.base) !== 0) {
         if (!mayBePlural) return 'N'
-        return isNearest || isOnlyVerb || ends ? 'V' : 'N'
+        if (isNearest || isOnlyVerb) return 'V'
+        return ends && isCommon(lower) && tagAfter(words, i) !== '' ? 'V' : 'N'
       }
       if (isOnlyVerb) return 'V'
       if (!maySingular) return 'N'

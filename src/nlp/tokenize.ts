@@ -31,6 +31,7 @@ const ABBREVIATIONS = new Set(
  */
 export function tokenize(text: string): readonly Token[] {
   const tokens: Token[] = []
+  const mayHoldAddress = /[@:]|\w\.\w/.test(text)
   let previousEnd = 0
   let at = 0
   while (at < text.length) {
@@ -38,7 +39,7 @@ export function tokenize(text: string): readonly Token[] {
       at += isPairAt(text, at) ? 2 : 1
       continue
     }
-    const end = wordEnd(text, at)
+    const end = (mayHoldAddress ? addressEnd(text, at) : undefined) ?? wordEnd(text, at)
     const word = text.slice(at, end)
     tokens.push({
       start: at,
@@ -51,6 +52,22 @@ export function tokenize(text: string): readonly Token[] {
     at = end
   }
   return tokens
+}
+
+const ADDRESS =
+  /(?:https?:\/\/|www\.)[^\s<>"]*[^\s<>".,;:!?)\]'}]|[\w.+-]+@[\w-]+(?:\.[\w-]+)*|[\w-]+(?:\.[\w-]+)*\.(?:[a-z]{2,4}|html?)(?:\/[^\s<>"]*[^\s<>".,;:!?)\]'}])?(?![\w.-]|$^)/iy
+
+/** End of a URL, an e-mail address, a host or file name at `start`, undefined where none begins. */
+function addressEnd(text: string, start: number): number | undefined {
+  ADDRESS.lastIndex = start
+  const found = ADDRESS.exec(text)?.[0]
+  // "end.The" is a missing space, "U.S" and "a.m" are initials.
+  if (
+    found === undefined ||
+    (!/[@:/]/.test(found) && !/^www|[a-z0-9_]{2}\.[a-z]{2,4}$/.test(found))
+  )
+    return undefined
+  return start + found.length
 }
 
 function isWordStart(text: string, at: number): boolean {

@@ -47,7 +47,7 @@ export const ADVERBS = list(`
   ever quite rather really perhaps maybe together apart away back forward forwards backward
   backwards upward upwards downward downwards upside indoors outdoors outward inward sideways
   overhead downtown uphill downhill upstairs downstairs ahead abroad anyway else instead later
-  earlier somewhere anywhere outta herein everywhere nowhere not n't twice once thereby hereby abreast aloft
+  earlier somewhere anywhere outta herein ago w/o everywhere nowhere not n't twice once thereby hereby abreast aloft
   ashore astern aloud alike afar mid-air midair mid-jump midflight mid-flight airborne mid-swing
   mid-stride side-by-side cross-legged hand-in-hand face-to-face
   nearly about-to barely hardly simply well so-called somehow somewhat meanwhile moreover
@@ -62,7 +62,7 @@ export const FIXED_GROUPS = list(`
   ahead|of away|from due|to according|to up|to in|case|of in|spite|of in|addition|to along|with
   as|if as|far|as as|soon|as so|that even|though other|than for|example at|first in|fact by|far
   in|particular right|now in|back|of on|board side|by|side hand|in|hand face|to|face back|to|back
-  one|by|one at|last so|far once|again in|there out|there up|there down|there over|there cross|legged`)
+  one|by|one at|last so|far once|again in|there out|there up|there down|there over|there cross|legged no|one`)
 
 /** Prepositions that open a clause as often: the verb before them is not the verb after them. */
 export const CLAUSE_OPENERS = list(`while whilst as until since before after than`)
