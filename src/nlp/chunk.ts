@@ -32,7 +32,7 @@ export function chunk(words: readonly Word[]): readonly Chunk[] {
 }
 
 function readChunk(words: readonly Word[], first: number): Chunk | undefined {
-  let at = first
+  let at = skipEstimate(words, first)
   while (isDeterminer(words, at, first)) at++
   const nounFrom = readModifiers(words, at, at > first)
   if (nounFrom === undefined) return undefined
@@ -40,6 +40,7 @@ function readChunk(words: readonly Word[], first: number): Chunk | undefined {
   for (at = nounFrom; at < words.length; at++) {
     const { tag } = words[at]!
     if (at > first && !joins(words, at)) break
+    if (head >= 0 && isApposition(words, first, at)) break
     if (tag === 'N' || tag === 'P') head = at
     else if (tag === 'S' || tag === 'M') continue
     else if (tag === '#' && isNumbered(words, at)) head = at
@@ -48,6 +49,33 @@ function readChunk(words: readonly Word[], first: number): Chunk | undefined {
   }
   if (head < 0) return undefined
   return { first, last: head, head: headWord(words, head) }
+}
+
+/** "about 200 people", "more than 60 countries": the words before the number belong to it. */
+function skipEstimate(words: readonly Word[], first: number): number {
+  const word = words[first]!
+  const isBeforeNumber = (at: number) => words[at]?.tag === '#' && joins(words, at)
+  if (/^(?:about|approximately|nearly|almost|over|around|only|just)$/.test(word.lower)) {
+    const isEstimate =
+      isBeforeNumber(first + 1) &&
+      (/^(?:about|approximately|nearly|almost|only)$/.test(word.lower) ||
+        /\d{3}/.test(words[first + 1]!.lower))
+    return isEstimate ? first + 1 : first
+  }
+  const isComparison =
+    /^(?:more|less|fewer)$/.test(word.lower) && words[first + 1]?.lower === 'than'
+  return isComparison && isBeforeNumber(first + 2) ? first + 2 : first
+}
+
+/** "his wife Jan": a name after a common noun with a determiner is a phrase of its own. */
+function isApposition(words: readonly Word[], first: number, at: number): boolean {
+  if (words[at]!.tag !== 'P' || words[first]!.tag !== 'D' || words[at - 1]!.tag !== 'N')
+    return false
+  if (!/^\p{Ll}/u.test(words[at - 1]!.text)) return false
+  let end = at
+  while (words[end]?.tag === 'P' && (end === at || joins(words, end))) end++
+  const next = words[end]
+  return next === undefined || !joins(words, end) || !'NSJ#'.includes(next.tag)
 }
 
 function isDeterminer(words: readonly Word[], at: number, first: number): boolean {
@@ -108,8 +136,7 @@ function isCoordination(words: readonly Word[], at: number): boolean {
 }
 
 function joins(words: readonly Word[], at: number): boolean {
-  const { gap } = words[at]!
-  return gap === 'space' || gap === 'quote'
+  return words[at]!.gap === 'space'
 }
 
 function isNumbered(words: readonly Word[], at: number): boolean {

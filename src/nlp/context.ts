@@ -115,7 +115,9 @@ function numberOf(words: readonly Word[], start: number, end: number) {
   const isGroup = groups.has(head.lower)
   const isJoined =
     start > 1 && words[start - 1]!.tag === 'C' && 'NP'.includes(words[start - 2]!.tag)
-  const isPlural = ((head.may & MAY.plural) !== 0 || PLURALS.has(head.lower)) && !isSingular
+  const isPlural =
+    ((head.may & MAY.plural) !== 0 || PLURALS.has(head.lower) || /[^sui]s$/.test(head.lower)) &&
+    !isSingular
   return {
     mayBePlural: isPlural || isGroup || isJoined,
     maySingular: !isPlural,

@@ -19,6 +19,7 @@ import {
   ING_MODIFIER,
   ING_THINGS,
 } from './words/verbs.ts'
+import { CLAUSE_OPENERS } from './words/closed.ts'
 import { COLOURS } from './words/adjectives.ts'
 import { VERBS } from './words/verbs.ts'
 import { NOUN_OR_VERB } from './words/nouns.ts'
@@ -40,6 +41,7 @@ const compounds = new Set(ING_COMPOUND)
 const compoundHeads = new Set(ING_COMPOUND_HEADS)
 const modifiers = new Set(ING_MODIFIER)
 const compoundParticiples = new Set(COMPOUND_PARTICIPLES)
+const openers = new Set(CLAUSE_OPENERS)
 const colours = new Set(COLOURS)
 const verbs = new Set(VERBS)
 
@@ -88,6 +90,12 @@ export const RULES: readonly TagRule[] = [
       if (lower === 'which') return 'W'
       if (lower !== 'that' && lower !== 'what') return undefined
       const left = tagBefore(words, i)
+      if (
+        lower === 'that' &&
+        /^\p{Lu}/u.test(words[i + 1]?.text ?? '') &&
+        !/^\p{Lu}/u.test(words[i]!.text)
+      )
+        return 'W'
       if (lower === 'that' && (left === 'N' || left === 'P')) return 'W'
       return isBeforeNoun(words, i) && tagAfter(words, i) !== 'P' ? undefined : 'W'
     },
@@ -282,6 +290,24 @@ export const RULES: readonly TagRule[] = [
     },
   },
   {
+    name: 'ing-activity',
+    on: 'NGJ',
+    reason: '"for fishing": after a preposition, with nothing that it is done to, an activity',
+    example: { caption: 'Gear for fishing', word: 'fishing', tag: 'N' },
+    decide(words, i) {
+      const { lower } = words[i]!
+      if (!lower.endsWith('ing') || tagBefore(words, i) !== 'I' || openers.has(words[i - 1]!.lower))
+        return undefined
+      if (!/^(?:for|of|about|from|during|with|into|on)$/.test(words[i - 1]!.lower)) return undefined
+      const next = tagAfter(words, i)
+      return next === '' && words[i + 1]?.gap !== 'quote'
+        ? 'N'
+        : next === 'C' || next === 'A'
+          ? 'N'
+          : undefined
+    },
+  },
+  {
     name: 'ing-verb',
     on: 'NJ',
     reason: 'any other -ing word is a verb',
@@ -312,6 +338,7 @@ export const RULES: readonly TagRule[] = [
       const left = tagBefore(words, i)
       if (!isBeforeNoun(words, i))
         return (may & MAY.noun) !== 0 && 'D#JSI'.includes(left || 'X') ? 'N' : undefined
+      if (left === '' && tagAfter(words, i) === 'P') return undefined
       if (left === '' || 'D#JSIVGM'.includes(left)) return 'J'
       if (left === 'R')
         return i > 1 && 'DI'.includes(tagBefore(words, i - 1) || 'D') ? 'J' : undefined
@@ -374,8 +401,8 @@ export const RULES: readonly TagRule[] = [
         return undefined
       if (!words[i]!.lower.endsWith('s') || words[i]!.lower.endsWith('ss')) return undefined
       const start = phraseStart(words, i)
-      const follows = tagAfter(words, i)
-      if (start === i || !SINGULAR_ARTICLES.has(words[start]!.lower) || follows === 'N')
+      const isBeforeSingular = tagAfter(words, i) === 'N' && (words[i + 1]!.may & MAY.plural) === 0
+      if (start === i || !SINGULAR_ARTICLES.has(words[start]!.lower) || isBeforeSingular)
         return undefined
       // "a tennis shoes": the slip is the article's where the word is known as a noun only.
       return (may & MAY.thirdPerson) !== 0 || !words[i]!.isKnown ? 'V' : undefined
@@ -448,6 +475,24 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       if (tagBefore(words, i) !== 'R' || (words[i]!.may & VERBAL) === 0 || i < 2) return undefined
       return 'NPO'.includes(tagBefore(words, i - 1) || 'X') && !clauseHasVerb(words, i)
+        ? 'V'
+        : undefined
+    },
+  },
+  {
+    name: 'imperative',
+    on: 'NV',
+    reason: 'at the start, before a determiner or pronoun, a base form is a command',
+    example: { caption: 'Check this out', word: 'Check', tag: 'V' },
+    decide(words, i) {
+      const { may, gap, lower } = words[i]!
+      if ((may & MAY.base) === 0) return undefined
+      if (/^(?:please|let's|lets)$/.test(words[i - 1]?.lower ?? '')) return 'V'
+      if (gap !== 'break' || lower === 'close') return undefined
+      const next = tagAfter(words, i)
+      return next === 'D' ||
+        next === 'T' ||
+        (next === 'O' && !/^(?:there|here)$/.test(words[i + 1]!.lower))
         ? 'V'
         : undefined
     },
