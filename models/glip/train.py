@@ -1,6 +1,7 @@
 """Trains glip-nano from scratch on rendered scenes; resumes where it stopped.
 
     python -m glip.train --to work/nano --hours 2
+    python -m glip.train --to work/more --init work/nano/checkpoint.pt --steps 10000 --lr 5e-4
 
 Writes to the work folder: checkpoint.pt (weights, their moving average, optimiser, step), log.jsonl (one
 line per report and per validation), step-N.png (validation pictures). The same seed, batch size and
@@ -40,6 +41,7 @@ VALIDATION_SEED = 1_000_003  # never used by training (its split is another) nor
 @dataclass(frozen=True)
 class TrainOptions:
     to: Path
+    init: Path | None
     seed: int
     batch: int
     steps: int
@@ -172,6 +174,9 @@ def worker(rank: int, options: TrainOptions) -> None:
         optimiser.load_state_dict(saved["optimiser"])
         average.values = saved["average"]
         step, seconds = saved["step"], saved["seconds"]
+    elif options.init is not None:
+        model.load_state_dict(torch.load(options.init, map_location=device, weights_only=True)["average"])
+        average = MovingAverage(model, options.ema)
     log = Log(options.to / "log.jsonl", step) if rank == 0 else None
     parameters = [p for p in model.parameters() if p.requires_grad]
     batches: Iterator[Batch] = training_batches(options.seed, tokenizer, options.batch, step, rank, world)
@@ -267,6 +272,7 @@ def _out_of_time(world: int, late: bool) -> bool:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--to", type=Path, default=Path("work/nano"), help="work folder; continues what is in it")
+    parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights a new training starts from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="scenes per process and step")
     parser.add_argument("--steps", type=int, default=20_000, help="length of the schedule")

@@ -25,8 +25,8 @@ export class Batcher<T> {
 
   /** @returns the batches that are complete with this group, oldest first */
   add(key: string, group: readonly T[]): T[][] {
-    const ready = this.#expired()
     this.#groups++
+    const ready = this.#expired()
     if (group.length === 0) return ready
     const bucket = this.#buckets.get(key)
     if (bucket !== undefined && bucket.items.length + group.length > this.#size) {

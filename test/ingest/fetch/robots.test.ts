@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest'
+import { matchesPath, normalisePath } from '../../../src/ingest/fetch/path-pattern.ts'
+import { parseRobots } from '../../../src/ingest/fetch/robots.ts'
+import { parseTdmRep } from '../../../src/ingest/fetch/site-policy.ts'
+
+const wanted = { contentUsage: ['train-ai'], contentSignal: ['ai-train'] }
+const lines = (...text: string[]) => parseRobots(text.join('\n'), 'groundmill')
+
+describe('matchesPath', () => {
+  it.each([
+    ['/', '/x', true],
+    ['/a', '/a', true],
+    ['/a', '/ab', true],
+    ['/a', '/b', false],
+    ['/a$', '/a', true],
+    ['/a$', '/ab', false],
+    ['/*.jpg', '/x/y.jpg?z', true],
+    ['/*.jpg$', '/x/y.jpg?z', false],
+    ['/*.jpg$', '/x.jpg.jpg', true],
+    ['*', '/x', true],
+    ['/a*b*c', '/a1b2c3', true],
+    ['/a*b*c', '/acb', false],
+    ['/aa*aa$', '/aaa', false],
+    ['/aa*aa$', '/aaaa', true],
+    ['/*a$', '/', false],
+  ])('%s on %s: %s', (pattern, path, expected) => {
+    expect(matchesPath(pattern, path)).toBe(expected)
+  })
+  it('is linear in patterns made to be slow', () => {
+    const started = performance.now()
+
+    expect(matchesPath(`/${'*a'.repeat(5000)}$`, `/${'a'.repeat(4999)}`)).toBe(false)
+    expect(performance.now() - started).toBeLessThan(500)
+  })
+  it('compares different spellings of one path', () => {
+    expect(normalisePath('/%7ejoe/é%c3%a9%2f')).toBe('/~joe/%C3%A9%C3%A9%2F')
+  })
+})
+
+describe('parseRobots', () => {
+  it('lets the longest rule win and Allow a tie', () => {
+    const robots = lines(
+      'User-agent: *',
+      'Disallow: /a',
+      'Allow: /a/b',
+      'Disallow: /c',
+      'Allow: /c',
+    )
+
+    expect(robots.isAllowed('/a/x')).toBe(false)
+    expect(robots.isAllowed('/a/b/x')).toBe(true)
+    expect(robots.isAllowed('/c')).toBe(true)
+    expect(robots.isAllowed('/z')).toBe(true)
+  })
+  it('takes our own group, merged, in place of "*"', () => {
+    const robots = lines(
+      'user-agent: *',
+      'disallow: /',
+      'User-Agent: GroundMill/2.0',
+      'Disallow: /private',
+      'User-agent: other',
+      'User-agent: GROUNDMILL',
+      'Disallow: /tmp # comment',
+    )
+
+    expect(robots.isAllowed('/x')).toBe(true)
+    expect(robots.isAllowed('/private')).toBe(false)
+    expect(robots.isAllowed('/tmp/x')).toBe(false)
+  })
+  it('does not take a longer or shorter name for ours', () => {
+    const robots = lines('User-agent: groundmillx', 'User-agent: ground', 'Disallow: /')
+
+    expect(robots.isAllowed('/')).toBe(true)
+  })
+  it('ignores rules before any group, empty rules, unknown lines and odd line ends', () => {
+    const robots = lines(
+      '\ufeffDisallow: /',
+      'User-agent: *\rDisallow:\r\nSitemap: /s\nnonsense\n: x',
+    )
+
+    expect(robots.isAllowed('/x')).toBe(true)
+  })
+  it('keeps a group open over lines that are no rules', () => {
+    const robots = lines(
+      'User-agent: groundmill',
+      'Crawl-delay: 1',
+      'User-agent: b',
+      'Disallow: /x',
+    )
+
+    expect(robots.isAllowed('/x')).toBe(false)
+  })
+  it('allows everything for an HTML page served as robots.txt', () => {
+    expect(lines('<html><body>User-agent * Disallow / </body>').isAllowed('/x')).toBe(true)
+  })
+  it('reads Content-Signal and Content-Usage, general or by path', () => {
+    const robots = lines(
+      'User-agent: *',
+      'Content-Signal: search=yes, ai-train=no',
+      'Content-Usage: /open/ train-ai=y',
+      'Content-Usage: train-ai=n',
+      'Allow: /',
+    )
+
+    expect(robots.refusal('/x', wanted)).toBe('content-usage: train-ai=n')
+    expect(robots.refusal('/open/x', wanted)).toBe('content-signal: ai-train=no')
+    expect(robots.refusal('/open/x', { ...wanted, contentSignal: [] })).toBeUndefined()
+    expect(robots.isAllowed('/x')).toBe(true)
+  })
+  it('reads no refusal out of other signals', () => {
+    const robots = lines('User-agent: *', 'Content-Signal: search=no, ai-input=no, ai-train=yes')
+
+    expect(robots.refusal('/x', wanted)).toBeUndefined()
+  })
+})
+
+describe('parseTdmRep', () => {
+  it('gives the reserved locations', () => {
+    const text = JSON.stringify([
+      { location: '/a/*', 'tdm-reservation': 1 },
+      { location: '/b', 'tdm-reservation': 0 },
+      { location: 7, 'tdm-reservation': 1 },
+      null,
+    ])
+
+    expect(parseTdmRep(text)).toEqual(['/a/*'])
+    expect(parseTdmRep('<html>')).toEqual([])
+    expect(parseTdmRep('{"location": "/"}')).toEqual([])
+  })
+})
