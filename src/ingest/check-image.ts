@@ -227,7 +227,7 @@ const LOSSY: ReadonlySet<DecodableFormat> = new Set(['jpg', 'webp', 'avif'])
 
 /**
  * Why the bytes cannot be stored as they came: a reader that knows nothing of orientation, frames,
- * alpha or 16 bits would see other pixels than the ones that were labelled.
+ * alpha, 16 bits or CMYK would see other pixels than the ones that were labelled.
  */
 function reencodeReason(
   format: DecodableFormat,
@@ -238,6 +238,7 @@ function reencodeReason(
   if (header.rotated) return 'orientation'
   if (header.frames > 1) return 'frames'
   if (header.deep) return 'depth'
+  if (header.cmyk) return 'cmyk'
   return transparent ? 'alpha' : undefined
 }
 

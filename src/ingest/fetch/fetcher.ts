@@ -46,6 +46,7 @@ export interface Fetcher {
 /** What tests replace. */
 export interface FetcherDeps {
   readonly query?: DnsQuery
+  readonly ca?: string
   readonly now?: () => number
   readonly random?: () => number
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
@@ -75,6 +76,7 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
   const transport = createTransport({
     ...options,
     userAgent: userAgent(options.contact),
+    ca: deps.ca,
     rule,
     resolver: createResolver({
       query: deps.query ?? createDnsQuery(options.dnsServers, options.dnsTimeoutMs),

@@ -53,6 +53,8 @@ interface Entry {
 
 const MAX_ENTRIES = 20_000
 const MAX_TTL_S = 3600
+// The connector asks again a moment after the transport did, and must get the same answer.
+const MIN_TTL_S = 1
 // A name that does not exist, or whose servers are ill, is asked again after this long.
 const NEGATIVE_MS = { dns_nxdomain: 300_000, other: 5_000 }
 
@@ -64,7 +66,9 @@ export function createResolver(options: ResolverOptions): Resolver {
     const asked = ask(host, options)
     const entry: Entry = { answer: asked.then((found) => found.addresses), expires: Infinity }
     asked.then(
-      (found) => (entry.expires = now() + Math.min(found.ttl, MAX_TTL_S) * 1000),
+      (found) => {
+        entry.expires = now() + Math.max(MIN_TTL_S, Math.min(found.ttl, MAX_TTL_S)) * 1000
+      },
       (error: unknown) => {
         const gone = error instanceof SampleError && error.code === 'dns_nxdomain'
         entry.expires = now() + (gone ? NEGATIVE_MS.dns_nxdomain : NEGATIVE_MS.other)

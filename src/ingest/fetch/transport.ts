@@ -16,6 +16,8 @@ export interface TransportOptions {
   readonly minRateGraceMs: number
   readonly rule: AddressRule
   readonly resolver: Resolver
+  /** PEM certificates to trust instead of the built-in list; those of the environment are not read. */
+  readonly ca?: string | undefined
 }
 
 export interface GetOptions {
@@ -87,6 +89,7 @@ function guardedConnector(options: TransportOptions): buildConnector.connector {
   const connect = buildConnector({
     timeout: options.connectTimeoutMs,
     allowH2: false,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
     lookup: (host, { all, family }, callback) => {
       options.resolver.resolve(host).then(
         (addresses) => {

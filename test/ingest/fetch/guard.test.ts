@@ -1,22 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { SampleError } from '../../../src/core/errors.ts'
 import { createAddressRule, parseTarget } from '../../../src/ingest/fetch/guard.ts'
+import { REFUSED_IPV4, REFUSED_IPV6 } from '../../helpers/address-probes.ts'
 
 const none = { allowAddresses: [], nat64: false, ownAddresses: [] }
 const rule = createAddressRule(none)
 
-// At least one of every block that is not global unicast, its first or last address where it is odd.
-const REFUSED_IPV4 = `
-  0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.100.100.200 127.0.0.1 127.255.255.254
-  169.254.169.254 169.254.170.2 169.254.170.23 172.16.0.1 172.31.255.255 192.0.0.1 192.0.0.192
-  192.0.2.1 192.31.196.1 192.52.193.1 192.88.99.1 192.168.0.1 192.168.255.255 192.175.48.1
-  198.18.0.1 198.19.255.255 198.51.100.1 203.0.113.9 224.0.0.1 239.255.255.255 240.0.0.1
-  255.255.255.255 168.63.129.16`
-const REFUSED_IPV6 = `
-  :: ::1 ::7f00:1 ::ffff:127.0.0.1 ::ffff:a00:1 ::ffff:168.63.129.16 64:ff9b::7f00:1 64:ff9b:1::1
-  100::1 100:0:0:1::1 2001::1 2001:2::1 2001:10::1 2001:20::1 2001:30::1 2001:db8::1 2002:7f00:1::1
-  2620:4f:8000::1 3fff::1 3fff:fff::1 4000::1 5f00::1 8000::1 e000::1 fc00::1 fd00:ec2::254
-  fd20:ce::254 fe80::1 febf::1 fec0::1 ff02::1`
 const ALLOWED = `
   1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.1 172.15.255.255 172.32.0.1
   192.0.1.1 198.17.255.255 198.20.0.1 223.255.255.255 168.63.129.17 2606:4700::1 2001:4860::8888
@@ -25,7 +14,7 @@ const ALLOWED = `
 const words = (text: string) => text.trim().split(/\s+/)
 
 describe('createAddressRule', () => {
-  const refused = [...words(REFUSED_IPV4), ...words(REFUSED_IPV6)]
+  const refused = [...REFUSED_IPV4, ...REFUSED_IPV6]
   it('is probed in every block', () => {
     expect(refused.length).toBeGreaterThanOrEqual(57)
     expect(new Set(refused).size).toBe(refused.length)
