@@ -5,6 +5,7 @@ import path from 'node:path'
 import YAML from 'yaml'
 import { z } from 'zod'
 import { ConfigError, messageOf } from './core/errors.ts'
+import { nearest } from './core/nearest.ts'
 import type { Json } from './core/types.ts'
 import { exportOptionsSchema } from './export/options.ts'
 import { balanceOptionsSchema, filterOptionsSchema } from './filter/options.ts'
@@ -171,31 +172,4 @@ function knownKeys(at: readonly string[]): string[] {
   }
   const keys = nodes.flatMap(branches).flatMap((node) => Object.keys(node.properties ?? {}))
   return [...new Set(keys)].sort()
-}
-
-/** The known word within two edits, or undefined. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  const ranked = known
-    .map((candidate) => ({
-      candidate,
-      distance: editDistance(word.toLowerCase(), candidate.toLowerCase()),
-    }))
-    .sort((a, b) => a.distance - b.distance)
-  const best = ranked[0]
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(word.length / 3))
-    ? best.candidate
-    : undefined
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = a[i - 1] === b[j - 1] ? 0 : 1
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + change))
-    }
-    row = next
-  }
-  return row[b.length]!
 }

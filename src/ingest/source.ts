@@ -3,6 +3,7 @@
 
 import path from 'node:path'
 import { ConfigError, InputError, ShardError, cleanDetail } from '../core/errors.ts'
+import { nearest } from '../core/nearest.ts'
 import type { ReasonCode } from '../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../core/types.ts'
 import { presetOf, sourceTypes, type SourceOptions, type SourceType } from './source-options.ts'
@@ -250,8 +251,10 @@ async function resolveColumns(
     if (name === undefined) continue
     if (type === 'jsonl' || type === 'webdataset') break // a row may lack what others have
     if (known.includes(name) || known.includes(name.replace(/\..*$/, ''))) continue
+    const near = nearest(name, known)
+    const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
     throw new ConfigError(
-      `source.columns.${role}: ${file} has no column ${JSON.stringify(name)}; it has ${known.join(', ')}`,
+      `source.columns.${role}: ${file} has no column ${JSON.stringify(name)}, but ${known.join(', ')}${hint}`,
     )
   }
   const find = (role: 'url' | 'image' | 'caption', names: readonly string[]) => {

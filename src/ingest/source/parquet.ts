@@ -3,8 +3,8 @@
 
 import type { FileHandle } from 'node:fs/promises'
 import { parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet'
-import type { AsyncBuffer, FileMetaData, ParquetParsers, RowGroup } from 'hyparquet'
-import { compressors } from 'hyparquet-compressors'
+import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers, RowGroup } from 'hyparquet'
+import { compressors as allCompressors } from 'hyparquet-compressors'
 import { InputError, ShardError, messageOf } from '../../core/errors.ts'
 import { createCache } from './cache.ts'
 import {
@@ -40,6 +40,21 @@ function textOrBytes(bytes: Uint8Array | undefined): string | Uint8Array | undef
     return utf8.decode(bytes)
   } catch {
     return bytes
+  }
+}
+
+/** hyparquet-compressors 1.1.2 takes the one zero byte that is LZ4 for "nothing" as damage. */
+const compressors: Compressors = {
+  ...allCompressors,
+  LZ4: orNothing(allCompressors.LZ4),
+  LZ4_RAW: orNothing(allCompressors.LZ4_RAW),
+}
+
+function orNothing(decompress: Compressors['LZ4']): NonNullable<Compressors['LZ4']> {
+  return (input, length) => {
+    if (length === 0) return new Uint8Array(0)
+    if (decompress === undefined) throw new Error('no LZ4')
+    return decompress(input, length)
   }
 }
 
@@ -126,7 +141,10 @@ function* windowsFrom(
     const rows = Number(rowGroup.num_rows)
     const end = start + rows
     if (end > first) {
-      const { uncompressed } = groupSize(rowGroup, columns)
+      const uncompressed = chunksOf(rowGroup, columns).reduce(
+        (sum, chunk) => sum + Number(chunk.total_uncompressed_size),
+        0,
+      )
       const share = Math.max(1, Math.ceil(uncompressed / WINDOW_BYTES))
       const step = Math.max(1, Math.ceil(rows / share))
       for (let at = start; at < end; at += step) {
@@ -138,14 +156,11 @@ function* windowsFrom(
   }
 }
 
-function groupSize(rowGroup: RowGroup, columns: readonly string[]) {
-  const chunks = rowGroup.columns.flatMap(({ meta_data: chunk }) =>
+/** Those of the leaves of top-level columns. */
+function chunksOf(rowGroup: RowGroup | undefined, columns: readonly string[]) {
+  return (rowGroup?.columns ?? []).flatMap(({ meta_data: chunk }) =>
     chunk !== undefined && columns.includes(chunk.path_in_schema[0] ?? '') ? [chunk] : [],
   )
-  return {
-    uncompressed: chunks.reduce((sum, chunk) => sum + Number(chunk.total_uncompressed_size), 0),
-    largest: Math.max(0, ...chunks.map((chunk) => Number(chunk.total_compressed_size))),
-  }
 }
 
 async function readWindow(
@@ -157,33 +172,36 @@ async function readWindow(
 ): Promise<Window> {
   const { start: rowStart, end: rowEnd, group } = range
   const columns = topColumns(footer).filter((name) => wanted.includes(name))
-  const where = `${shortPath(path)} row group ${group}`
   const rowGroup = footer.row_groups[group]
-  const { largest } = rowGroup === undefined ? { largest: 0 } : groupSize(rowGroup, columns)
-  if (largest > MAX_COLUMN_CHUNK) {
-    return new DamagedFile(
-      `${where} holds ${largest} bytes in one column; rewrite it with smaller row groups`,
-    )
-  }
-  try {
-    const scan = await parquetScan({ ...decoding, file, metadata: footer, columns })
-    const window = new Map<string, ArrayLike<unknown>>()
-    for (const column of columns) {
+  const window = new Map<string, ArrayLike<unknown>>()
+  for (const column of columns) {
+    const chunk = chunksOf(rowGroup, [column])[0]
+    const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0
+    const where = `${shortPath(path)} row group ${group}, column ${column} at byte ${start}`
+    const bytes = Number(chunk?.total_compressed_size ?? 0)
+    if (bytes > MAX_COLUMN_CHUNK) {
+      return new DamagedFile(`${where}: ${bytes} bytes; rewrite it with smaller row groups`)
+    }
+    try {
+      const scan = await parquetScan({ ...decoding, file, metadata: footer, columns: [column] })
       const values = await scan.readColumn({ column, rowStart, rowEnd })
       if (values.length !== rowEnd - rowStart) {
-        const message = `column ${column} ends ${rowEnd - rowStart - values.length} rows early`
-        return new DamagedFile(`${where}: ${message}`)
+        const missing = rowEnd - rowStart - values.length
+        return new DamagedFile(`${where}: ends ${missing} rows early`)
       }
       window.set(column, values)
+    } catch (error) {
+      if (error instanceof ShardError) throw error
+      // Pages of version 2 by pyarrow up to 25 of a column in lists (apache/arrow#51097).
+      const isNested = (chunk?.path_in_schema.length ?? 0) > 1
+      const hint =
+        isNested && error instanceof RangeError
+          ? '; if other programs read it, rewrite it with data_page_version 1.0'
+          : ''
+      return new DamagedFile(`${where}: ${messageOf(error)}${hint}`, { cause: error })
     }
-    return window
-  } catch (error) {
-    if (error instanceof ShardError) throw error
-    const hint = /outside the bounds of the DataView/.test(messageOf(error))
-      ? '; if other programs read it, rewrite it with data_page_version 1.0'
-      : ''
-    return new DamagedFile(`${where}: ${messageOf(error)}${hint}`, { cause: error })
   }
+  return window
 }
 
 async function readFooter(file: AsyncBuffer): Promise<FileMetaData> {

@@ -1,0 +1,91 @@
+// A source read as a run reads it: planned, then every shard on its own.
+
+import { expect } from 'vitest'
+import type { Json, Shard } from '../../src/core/types.ts'
+import { openSource, type CaptionSource, type SourceReject } from '../../src/ingest/source.ts'
+import type { SourceRow } from '../../src/core/types.ts'
+import { sourceOptionsSchema } from '../../src/ingest/source-options.ts'
+import type { z } from 'zod'
+
+export type SourceConfig = z.input<typeof sourceOptionsSchema>
+export type Item = SourceRow | SourceReject
+
+const never = new AbortController().signal
+
+export function open(config: SourceConfig): Promise<CaptionSource> {
+  return openSource(sourceOptionsSchema.parse(config), never)
+}
+
+export async function planOf(source: CaptionSource, samplesPerShard: number): Promise<Shard[]> {
+  const shards: Shard[] = []
+  for await (const shard of source.plan(samplesPerShard, never)) shards.push(shard)
+  return shards
+}
+
+export async function readShard(source: CaptionSource, shard: Shard): Promise<Item[]> {
+  const items: Item[] = []
+  for await (const item of source.read(shard, never)) items.push(item)
+  return items
+}
+
+/**
+ * What every source promises, checked: shards are contiguous, each is read alone and out of order
+ * by a source of its own from a plan that went through JSON, and the rows are the same whatever the
+ * size of the shards.
+ *
+ * @returns the rows
+ */
+export async function readSource(config: SourceConfig, sizes = [1000, 3, 1]): Promise<Item[]> {
+  let rows: Item[] | undefined
+  let identity: Json | undefined
+  for (const size of sizes) {
+    const planner = await open(config)
+    const plan = JSON.parse(JSON.stringify(await planOf(planner, size))) as Shard[]
+    await planner.close()
+
+    const reader = await open(config)
+    identity ??= reader.identity
+    expect(reader.identity).toEqual(identity)
+    const found: Item[][] = []
+    for (const shard of [...plan].reverse()) {
+      const items = await readShard(reader, shard)
+      expect(items.map(({ row }) => row)).toEqual(
+        Array.from({ length: shard.end - shard.start }, (_, index) => shard.start + index),
+      )
+      found.unshift(items)
+    }
+    await reader.close()
+
+    expect(plan.map(({ id }) => id)).toEqual(plan.map((_, index) => index))
+    expect(plan.map(({ start }) => start)).toEqual(plan.map((_, index) => index * size))
+    const all = found.flat()
+    expect(plan.at(-1)?.end ?? 0).toBe(all.length)
+    rows ??= all
+    expect(all).toEqual(rows)
+  }
+  return rows ?? []
+}
+
+/** Rows that could be read; fails on the first that could not. */
+export function rowsOf(items: readonly Item[]): SourceRow[] {
+  return items.map((item) => {
+    if ('code' in item) throw new Error(`row ${item.row}: ${item.code}: ${item.detail}`)
+    return item
+  })
+}
+
+/** Codes of the rows, "ok" for those that could be read. */
+export function codesOf(items: readonly Item[]): string[] {
+  return items.map((item) => ('code' in item ? item.code : 'ok'))
+}
+
+/** The one message of an error. */
+export async function failure(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise
+  } catch (error) {
+    if (error instanceof Error) return `${error.name}: ${error.message}`
+    throw error
+  }
+  throw new Error('nothing was thrown')
+}
