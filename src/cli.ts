@@ -3,12 +3,18 @@
 import { Command, CommanderError } from 'commander'
 import type { Io, RegisterCommand } from './commands/command.ts'
 import { registerExport } from './commands/export.ts'
+import { registerPhrases } from './commands/phrases.ts'
 import { registerRun } from './commands/run.ts'
 import { registerStatus } from './commands/status.ts'
 import { ConfigError, FatalError, InputError } from './core/errors.ts'
 import { VERSION } from './version.ts'
 
-const COMMANDS: readonly RegisterCommand[] = [registerRun, registerStatus, registerExport]
+const COMMANDS: readonly RegisterCommand[] = [
+  registerRun,
+  registerStatus,
+  registerExport,
+  registerPhrases,
+]
 
 /** Promised by the command line's contract, not built yet. */
 const NOT_YET = ['retry-failed', 'report', 'view', 'calibrate', 'worker']

@@ -2,27 +2,11 @@
 // in shared memory which caption it is at, so that one that hangs can be cut out and named.
 
 import type { Worker } from 'node:worker_threads'
-import type { ReasonCode } from '../core/reasons.ts'
 import { startWorker } from '../core/start-worker.ts'
-import type { CharSpan, Phrase } from '../core/types.ts'
+import type { PhraseInput, PhraseResult } from './find-phrases.ts'
 import type { CaptionOptions, PhraseOptions } from './options.ts'
 
-export interface PhraseInput {
-  /** Verbatim, as in the source. */
-  readonly caption: string
-  /** Spans into `caption`, from the dataset. */
-  readonly supplied?: readonly CharSpan[]
-}
-
-/** A caption with its phrases, sorted by start, or why it has none. */
-export type PhraseResult =
-  | {
-      /** Cleaned: what is stored and what the spans index. */
-      readonly caption: string
-      /** At least one. */
-      readonly phrases: readonly Phrase[]
-    }
-  | { readonly code: ReasonCode; readonly detail: string }
+export type { PhraseInput, PhraseResult } from './find-phrases.ts'
 
 export interface PhraseExtractor {
   /**

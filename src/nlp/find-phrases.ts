@@ -1,40 +1,149 @@
 // One caption from its source text to phrases or to the reason why it has none.
 
+import { isValidSpan } from '../core/span.ts'
 import type { CharSpan, Phrase } from '../core/types.ts'
-import type { PhraseInput, PhraseResult } from './extractor.ts'
+import { createCleaner } from './clean.ts'
+import { expandPhrases } from './expand.ts'
+import { createExtractor } from './extractors.ts'
+import { refuseCleaned, refuseSource, type Refusal } from './gate.ts'
 import { singular } from './lemma.ts'
-import { MappedText } from './mapped-text.ts'
-import { createAnalyser, phrasesOf } from './noun-phrases.ts'
+import { Lexicon } from './lexicon.ts'
+import type { MappedText } from './mapped-text.ts'
 import type { CaptionOptions, PhraseOptions } from './options.ts'
+import type { FoundPhrase } from './reading.ts'
+import { limit, select, type DropCause, type Selection } from './select.ts'
+import { createTagger, type Word } from './tag.ts'
+import { tokenize } from './tokenize.ts'
 
-export interface Finding {
-  readonly result: PhraseResult
-  /** A span of the stored caption as a span of the source text. */
-  readonly toSource: (span: CharSpan) => CharSpan
+export interface PhraseInput {
+  /** Verbatim, as in the source. */
+  readonly caption: string
+  /** Spans into `caption`, from the dataset. */
+  readonly supplied?: readonly CharSpan[]
 }
 
-export type PhraseFinder = (input: PhraseInput) => Finding
+/** A caption with its phrases, sorted by start. */
+export interface PhrasedCaption {
+  /** Cleaned: what is stored and what the spans index. */
+  readonly caption: string
+  /** At least one. */
+  readonly phrases: readonly Phrase[]
+  /** Where each phrase stands in the source. */
+  readonly sourceSpans: readonly CharSpan[]
+}
 
-/** Loads the word lists; the finder is pure. */
-export function createPhraseFinder(_caption: CaptionOptions, phrases: PhraseOptions): PhraseFinder {
-  const analyse = createAnalyser()
-  return ({ caption }) => {
-    const mapped = new MappedText(caption).replace(/^\s+|\s+$/g, '')
-    const toSource = (span: CharSpan) => mapped.toSource(span)
-    const analysis = analyse(mapped.text)
-    const found = phrasesOf(analysis, phrases.of).map(({ start, end, head }): Phrase => {
-      const headText = analysis.words[head]!.text
-      return {
-        start,
-        end,
-        text: mapped.text.slice(start, end),
-        head: headText,
-        lemma: singular(headText),
-      }
-    })
-    if (found.length === 0) {
-      return { result: { code: 'phrases_none', detail: 'no noun phrase in it' }, toSource }
+export type PhraseResult = PhrasedCaption | Refusal
+
+/** How a result came about, for people. */
+export interface Explanation {
+  /** After cleaning. */
+  readonly caption: string
+  /** Rules of clean-rules.ts that changed something. */
+  readonly cleaned: readonly string[]
+  /** Class of each word and the rule that decided it. */
+  readonly words: readonly { readonly text: string; readonly tag: string; readonly rule: string }[]
+  readonly dropped: readonly { readonly text: string; readonly cause: DropCause }[]
+}
+
+export interface PhraseFinder {
+  (input: PhraseInput): PhraseResult
+  /** The same result with what led there. */
+  explain(input: PhraseInput): { readonly result: PhraseResult; readonly explanation: Explanation }
+}
+
+interface Finding {
+  readonly result: PhraseResult
+  readonly text: string
+  readonly cleaned: readonly string[]
+  readonly words: readonly Word[]
+  readonly dropped: Selection['dropped']
+}
+
+/**
+ * Loads the word lists, some 100 ms; the finder is pure.
+ *
+ * @param without names of tagging rules that are not applied, for ablations
+ */
+export function createPhraseFinder(
+  caption: CaptionOptions,
+  phrases: PhraseOptions,
+  without?: ReadonlySet<string>,
+): PhraseFinder {
+  const lexicon = new Lexicon()
+  const tagger = createTagger(lexicon, without)
+  const clean = createCleaner(caption)
+  const extract = createExtractor(phrases)
+  const isSuppliedOnly = [phrases.extractor].flat().every((name) => name === 'supplied')
+
+  const find = (input: PhraseInput): Finding => {
+    const nothing = { text: input.caption, cleaned: [], words: [], dropped: [] }
+    const refused = refuseSource(input.caption, caption) ?? refuseSpans(input)
+    if (refused !== undefined) return { ...nothing, result: refused }
+    const { mapped, applied } = clean(input.caption)
+    const tokens = tokenize(mapped.text)
+    const refusal = refuseCleaned(mapped.text, tokens, lexicon, caption)
+    if (refusal !== undefined) {
+      return { ...nothing, text: mapped.text, cleaned: applied, result: refusal }
     }
-    return { result: { caption: mapped.text, phrases: found }, toSource }
+    const words = tagger.tag(tokens)
+    const supplied = input.supplied?.flatMap((span) => mapped.fromSource(span) ?? [])
+    const found = extract({
+      caption: mapped.text,
+      words,
+      ...(supplied === undefined ? {} : { supplied }),
+    })
+    const selected = select(words, found, phrases)
+    const expanded = phrases.expand === 'grit' ? expandPhrases(words, selected.kept) : selected.kept
+    const limited = limit(mapped.text, expanded, phrases)
+    const dropped = [...selected.dropped, ...limited.dropped]
+    const result =
+      limited.kept.length > 0
+        ? phrased(mapped, words, limited.kept)
+        : { code: 'phrases_none' as const, detail: whyNone(dropped.length, input, isSuppliedOnly) }
+    return { result, text: mapped.text, cleaned: applied, words, dropped }
   }
+
+  return Object.assign((input: PhraseInput) => find(input).result, {
+    explain(input: PhraseInput) {
+      const { result, text, cleaned, words, dropped } = find(input)
+      const explanation: Explanation = {
+        caption: text,
+        cleaned,
+        words: words.map((word) => ({ text: word.text, tag: word.tag, rule: word.rule })),
+        dropped: dropped.map(({ phrase, cause }) => ({
+          text: text.slice(phrase.start, phrase.end),
+          cause,
+        })),
+      }
+      return { result, explanation }
+    },
+  })
+}
+
+function refuseSpans({ caption, supplied = [] }: PhraseInput): Refusal | undefined {
+  const index = supplied.findIndex((span) => !isValidSpan(span, caption))
+  if (index < 0) return undefined
+  const { start, end } = supplied[index]!
+  return {
+    code: 'phrases_invalid',
+    detail: `phrase ${index} is [${start}, ${end}) of a caption with ${caption.length} UTF-16 units`,
+  }
+}
+
+function whyNone(dropped: number, { supplied }: PhraseInput, isSuppliedOnly: boolean): string {
+  if (isSuppliedOnly && supplied === undefined) return 'the dataset gives none for it'
+  return dropped > 0 ? `none of ${dropped} found is asked for` : 'no noun phrase in it'
+}
+
+function phrased(
+  mapped: MappedText,
+  words: readonly Word[],
+  found: readonly FoundPhrase[],
+): PhrasedCaption {
+  const caption = mapped.text
+  const phrases = found.map(({ start, end, head }): Phrase => {
+    const noun = words[head]!.text
+    return { start, end, text: caption.slice(start, end), head: noun, lemma: singular(noun) }
+  })
+  return { caption, phrases, sourceSpans: phrases.map((phrase) => mapped.toSource(phrase)) }
 }

@@ -15,7 +15,7 @@ import {
   RELATIVES,
 } from './words/closed.ts'
 import { ADJECTIVES, COLOURS, LY_ADJECTIVES } from './words/adjectives.ts'
-import { NOUNS, NOUN_OR_VERB } from './words/nouns.ts'
+import { MATERIALS, NOUNS, NOUN_OR_VERB } from './words/nouns.ts'
 import { ING_THINGS, IRREGULAR_PARTICIPLES, IRREGULAR_PASTS, VERBS } from './words/verbs.ts'
 
 /**
@@ -162,6 +162,11 @@ export class Lexicon {
     return guess
   }
 
+  /** Whether the word, or its singular, stands in a list. */
+  knows(lower: string): boolean {
+    return this.#words.has(lower) || this.#singulars(lower).some((one) => this.#words.has(one))
+  }
+
   #addCompromise({ one, two }: CompromiseModel): void {
     for (const [word, tags] of Object.entries(one.lexicon)) {
       if (word.includes(' ')) continue
@@ -195,8 +200,9 @@ export class Lexicon {
         })
       }
     }
-    widen(NOUNS, MAY.noun)
-    for (const noun of NOUNS) widen([addS(noun)], MAY.plural)
+    const nouns = [...MATERIALS, ...NOUNS]
+    widen(nouns, MAY.noun)
+    for (const noun of nouns) widen([addS(noun)], MAY.plural)
     add(VERBS, 'V', MAY.base)
     for (const verb of VERBS) add([addS(verb)], 'V', MAY.thirdPerson)
     add(NOUN_OR_VERB, 'N', MAY.noun | MAY.base)

@@ -1,8 +1,8 @@
 // One thread of the extractor's pool: reads captions, says in shared memory which one it is at.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import type { PhraseResult, WorkerData, WorkerReply, WorkerRequest } from './extractor.ts'
-import { createPhraseFinder } from './find-phrases.ts'
+import type { WorkerData, WorkerReply, WorkerRequest } from './extractor.ts'
+import { createPhraseFinder, type PhraseResult } from './find-phrases.ts'
 
 // Started by extractor.ts alone, which passes just this.
 const data = workerData as WorkerData
@@ -17,7 +17,7 @@ port.on('message', ({ inputs }: WorkerRequest) => {
   try {
     for (const [index, input] of inputs.entries()) {
       Atomics.store(progress, 0, index)
-      results.push(findPhrases(input).result)
+      results.push(findPhrases(input))
     }
   } catch (error) {
     const index = results.length

@@ -2,8 +2,12 @@
 
 import { list } from './list.ts'
 
+/** Nouns of which things are made; before another noun they describe it. */
+export const MATERIALS = list(`
+  brick steel iron glass paper cardboard rubber ceramic porcelain marble granite wicker bamboo stone
+  concrete leather plastic metal wool cotton silk velvet lace wood lumber plywood fabric cloth`)
+
 export const NOUNS = list(`
-  brick steel iron glass paper cardboard rubber ceramic porcelain marble granite wicker bamboo stone concrete leather plastic metal wool cotton silk velvet lace
   pillar collar dollar cellar baby adult male female sheep monitor zone cycle square
   skateboard snowboard surfboard frisbee giraffe zebra elephant bicycle motorcycle motorbike bike
   scooter bus van truck train airplane aeroplane plane jet helicopter boat canoe kayak raft ship
@@ -41,7 +45,7 @@ export const NOUNS = list(`
   newspaper magazine book poster picture painting photo photograph image
   wheel tire engine steering propeller mast sail oar paddle rope chain ladder hammer saw drill
   shovel broom mop bulldozer crane excavator forklift machinery equipment
-  hay straw wood lumber plywood cardboard fabric cloth rag
+  hay straw rag
   front side top bottom background foreground middle center edge corner end
   outfit attire clothing clothes gear apparel garb costume makeup jewelry necklace bracelet earring
   lap shoulder cheek knee elbow wrist ankle forehead

@@ -1,0 +1,31 @@
+// Words that alone are no query: n-grams of nothing else are dropped (OWL-ST does so; its list is in
+// appendix A.2 of arXiv 2306.09683, this one is our own closed classes).
+
+import {
+  AUXILIARIES,
+  CONJUNCTIONS,
+  COORDINATORS,
+  DETERMINERS,
+  PREPOSITIONS,
+  PRONOUNS,
+  RELATIVES,
+} from './closed.ts'
+
+export const STOP_WORDS: readonly string[] = [
+  ...DETERMINERS,
+  ...PREPOSITIONS,
+  ...COORDINATORS,
+  ...CONJUNCTIONS,
+  ...PRONOUNS,
+  ...AUXILIARIES,
+  ...RELATIVES,
+  'to',
+  'not',
+  'very',
+  'too',
+  'also',
+  'just',
+  'then',
+  'now',
+  'so',
+]
