@@ -17,6 +17,13 @@ const NUMBERED = new Set(
   ),
 )
 
+/** After a noun, an adverb: "a red car today", "a match thursday". */
+const TIMES = new Set(
+  'today tonight tomorrow yesterday monday tuesday wednesday thursday friday saturday sunday'.split(
+    ' ',
+  ),
+)
+
 /** @returns chunks from left to right, without overlap */
 export function chunk(words: readonly Word[]): readonly Chunk[] {
   const chunks: Chunk[] = []
@@ -40,7 +47,7 @@ function readChunk(words: readonly Word[], first: number): Chunk | undefined {
   for (at = nounFrom; at < words.length; at++) {
     const { tag } = words[at]!
     if (at > first && !joins(words, at)) break
-    if (head >= 0 && isApposition(words, first, at)) break
+    if (head >= 0 && (TIMES.has(words[at]!.lower) || isApposition(words, first, at))) break
     if (tag === 'N' || tag === 'P') head = at
     else if (tag === 'S' || tag === 'M') continue
     else if (tag === '#' && isNumbered(words, at)) head = at
