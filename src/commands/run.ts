@@ -1,8 +1,9 @@
 import path from 'node:path'
 import { Option } from 'commander'
-import { loadConfig } from '../config.ts'
+import YAML from 'yaml'
+import { loadConfig, type Config } from '../config.ts'
 import { createProgress, type LogMode } from '../run/progress.ts'
-import { runDataset } from '../run/run.ts'
+import { planDataset, runDataset, type DryRun } from '../run/run.ts'
 import { formatSummary } from '../run/format-summary.ts'
 import { collect, positiveInt, type RegisterCommand } from './command.ts'
 
@@ -12,6 +13,7 @@ interface Flags {
   readonly limit?: number
   readonly workers?: number
   readonly log: LogMode
+  readonly dryRun?: true
   readonly json?: true
 }
 
@@ -29,6 +31,7 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
         .choices(['auto', 'bar', 'json'])
         .default('auto'),
     )
+    .option('--dry-run', 'print the resolved config and the plan, write nothing')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
       'after',
@@ -42,6 +45,16 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
       ]
       const config = await loadConfig(file, settings)
       const runDir = flags.out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
+      if (flags.dryRun) {
+        const plan = await planDataset(config, runDir, io.signal)
+        io.stdout.write(
+          flags.json
+            ? `${JSON.stringify({ dir: runDir, config, ...plan })}\n`
+            : formatDryRun(runDir, config, plan),
+        )
+        finish(0)
+        return
+      }
       const progress = createProgress(io.stderr, flags.log)
       const summary = await runDataset(config, runDir, progress, io.signal)
       io.stdout.write(
@@ -51,4 +64,19 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
       )
       finish(summary.isComplete ? 0 : 1)
     })
+}
+
+/** YAML, so that the configuration can be taken from it; what is planned is in comments. */
+function formatDryRun(runDir: string, config: Config, { runId, plan, teacher, isBegun }: DryRun) {
+  const { shards, rows } = plan
+  const last = shards.at(-1)
+  const lastRows = last === undefined ? 0 : last.end - last.start
+  const state = isBegun ? 'begun already, would be resumed' : 'new'
+  return [
+    `# run      ${runDir} (${runId}), ${state}`,
+    `# teacher  ${teacher.id}, sha256 ${teacher.sha256}`,
+    `# rows     ${rows}`,
+    `# shards   ${shards.length} of ${config.run.samplesPerShard} rows, the last of ${lastRows}`,
+    YAML.stringify(config),
+  ].join('\n')
 }

@@ -1,11 +1,11 @@
 // The totals of a run for people.
 
-import { REASONS } from '../core/reasons.ts'
+import { retryOf, stageOf, type ReasonCode } from '../core/reasons.ts'
 import { formatSeconds } from './progress.ts'
 import type { RunSummary } from './summary.ts'
 
 export function formatSummary(runDir: string, summary: RunSummary): string {
-  const { shards, rows, counts, reasons, rowsPerSecond, etaSeconds } = summary
+  const { shards, rows, counts, reasons, stages, rowsPerSecond, etaSeconds } = summary
   const share = (count: number) =>
     rows.committed === 0 ? '' : ` (${((100 * count) / rows.committed).toFixed(1)} %)`
   const lines = [
@@ -20,12 +20,14 @@ export function formatSummary(runDir: string, summary: RunSummary): string {
     `rate        ${rowsPerSecond.toFixed(1)} rows/s` +
       (etaSeconds === null ? '' : `, ${formatSeconds(etaSeconds)} left`),
   ]
-  const entries = Object.entries(reasons)
-  if (entries.length > 0) lines.push('rejects by reason')
-  for (const [code, count] of entries) {
-    const { stage, retry } = REASONS[code as keyof typeof REASONS]
-    const hint = retry === 'never' ? '' : ', may succeed later'
-    lines.push(`  ${code.padEnd(22)} ${String(count).padStart(8)}  (${stage}${hint})`)
+  const lost = Object.entries(stages)
+  if (lost.length > 0) {
+    lines.push(`lost at     ${lost.map(([stage, count]) => `${stage} ${count}`).join(', ')}`)
+    lines.push('rejects by reason')
+  }
+  for (const [code, count] of Object.entries(reasons) as [ReasonCode, number][]) {
+    const hint = retryOf(code) === 'never' ? '' : ', may succeed later'
+    lines.push(`  ${code.padEnd(22)} ${String(count).padStart(8)}  (${stageOf(code)}${hint})`)
   }
   return `${lines.join('\n')}\n`
 }

@@ -36,6 +36,7 @@ function barProgress(stderr: Stderr): Progress {
       hideCursor: true,
       clearOnComplete: false,
       fps: 5,
+      gracefulExit: false, // signals are the caller's
     },
     cliProgress.Presets.shades_classic,
   )

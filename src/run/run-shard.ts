@@ -154,14 +154,7 @@ class ShardOutcome {
 
   /** Writes the files of the shard, complete and synced. */
   async finish(): Promise<Record<string, FileDigest>> {
-    const rowCount = this.#shard.end - this.#shard.start
-    const accounted = this.#rows.length + this.#rejects.length
-    if (accounted !== rowCount) {
-      throw new ShardError(
-        `shard ${this.#shard.id}: ${rowCount} rows, but ${this.#rows.length} groundings and ` +
-          `${this.#rejects.length} rejects`,
-      )
-    }
+    assertAccounted(this.#shard, this.#rows, this.#rejects)
     const images = await this.#tar.close()
     const isReferenced = this.#storedImages === 0
     if (isReferenced) await fs.rm(path.join(this.#dir, IMAGES_FILE))
@@ -284,6 +277,30 @@ class ShardOutcome {
       this.stageSeconds[stage] += (performance.now() - start) / 1000
     }
   }
+}
+
+/**
+ * Every row of the shard is a grounding or a reject, and only one of them.
+ *
+ * @throws ShardError naming the first row that is lost, doubled or not of this shard
+ */
+export function assertAccounted(
+  { id, start, end }: Pick<Shard, 'id' | 'start' | 'end'>,
+  groundings: readonly { readonly row: number }[],
+  rejects: readonly { readonly row: number }[],
+): void {
+  const seen = new Uint8Array(end - start)
+  const counts =
+    `shard ${id} has ${end - start} rows, but ${groundings.length} groundings and ` +
+    `${rejects.length} rejects`
+  for (const { row } of [...groundings, ...rejects]) {
+    if (row < start || row >= end)
+      throw new ShardError(`${counts}: row ${row} is not of this shard`)
+    if (seen[row - start] !== 0) throw new ShardError(`${counts}: row ${row} ended twice`)
+    seen[row - start] = 1
+  }
+  const lost = seen.indexOf(0)
+  if (lost >= 0) throw new ShardError(`${counts}: row ${start + lost} is lost`)
 }
 
 function referenceOf({ image }: SourceRow): string | null {

@@ -3,6 +3,7 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
+import { REASONS, stageOf, type ReasonCode, type StageName } from '../core/reasons.ts'
 import { codeOf } from '../store/durable.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import type { RunManifest } from '../store/run-manifest.ts'
@@ -14,7 +15,9 @@ export interface RunSummary {
   readonly rows: { readonly total: number; readonly committed: number }
   readonly counts: CommitRecord['counts']
   /** Rejects per reason code, most frequent first. */
-  readonly reasons: Readonly<Record<string, number>>
+  readonly reasons: Readonly<Partial<Record<ReasonCode, number>>>
+  /** Rejects per stage that gave the row up, in pipeline order. */
+  readonly stages: Readonly<Partial<Record<StageName, number>>>
   /** Rows per second over the shards that finished within an hour of the last one; 0 if none did. */
   readonly rowsPerSecond: number
   /** At that rate; null when nothing is left or nothing was done. */
@@ -25,13 +28,13 @@ const RATE_WINDOW_MS = 3_600_000
 
 export function summarize(manifest: RunManifest, commits: readonly CommitRecord[]): RunSummary {
   const counts = { groundings: 0, rejects: 0, phrases: 0, candidates: 0, droppedPhrases: 0 }
-  const reasons = new Map<string, number>()
+  const reasons = new Map<ReasonCode, number>()
   let rows = 0
   for (const commit of commits) {
     rows += commit.rows.end - commit.rows.start
     for (const key of Object.keys(counts) as (keyof typeof counts)[])
       counts[key] += commit.counts[key]
-    for (const [code, count] of Object.entries(commit.reasons)) {
+    for (const [code, count] of Object.entries(commit.reasons) as [ReasonCode, number][]) {
       reasons.set(code, (reasons.get(code) ?? 0) + count)
     }
   }
@@ -44,9 +47,22 @@ export function summarize(manifest: RunManifest, commits: readonly CommitRecord[
     rows: { total: manifest.plan.rows, committed: rows },
     counts,
     reasons: Object.fromEntries([...reasons].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))),
+    stages: perStage(reasons),
     rowsPerSecond: rate,
     etaSeconds: left > 0 && rate > 0 ? left / rate : null,
   }
+}
+
+function perStage(reasons: ReadonlyMap<ReasonCode, number>): RunSummary['stages'] {
+  const codes = Object.keys(REASONS) as ReasonCode[] // declared in pipeline order
+  const stages: Partial<Record<StageName, number>> = {}
+  for (const code of codes) {
+    const count = reasons.get(code)
+    if (count === undefined) continue
+    const stage = stageOf(code)
+    stages[stage] = (stages[stage] ?? 0) + count
+  }
+  return stages
 }
 
 function recentRate(commits: readonly CommitRecord[]): number {

@@ -43,5 +43,10 @@ export const commitRecordSchema = z
     ({ rows, counts }) => counts.groundings + counts.rejects === rows.end - rows.start,
     'groundings + rejects must equal the rows of the shard',
   )
+  .refine(
+    ({ reasons, counts }) =>
+      Object.values(reasons).reduce((sum, some) => sum + some, 0) === counts.rejects,
+    'the counts per reason must add up to the rejects',
+  )
 
 export type CommitRecord = z.output<typeof commitRecordSchema>

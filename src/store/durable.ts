@@ -66,6 +66,26 @@ export async function replaceFile(file: string, content: Uint8Array | string): P
   await syncFolder(path.dirname(file))
 }
 
+/**
+ * Makes a folder and those it lies in; no error if it is there.
+ *
+ * @throws FatalError naming the folder when the disk is full, read-only or closed to us, or when a
+ *   file is in the way
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  // Not mkdir's `recursive`, which takes a read-only file system for a folder that does not exist.
+  try {
+    await fs.mkdir(folder)
+  } catch (error) {
+    const parent = path.dirname(folder)
+    if (codeOf(error) === 'EEXIST' && (await fs.stat(folder)).isDirectory()) return
+    if (codeOf(error) !== 'ENOENT' || parent === folder)
+      throw failedWrite(folder, error, IN_THE_WAY)
+    await makeFolder(parent)
+    await makeFolder(folder)
+  }
+}
+
 /** Makes renames and links inside a folder durable; best effort, since some shared file systems refuse it. */
 export async function syncFolder(folder: string): Promise<void> {
   let handle: fs.FileHandle | undefined
@@ -99,8 +119,19 @@ const WRITE_FAILURES: Readonly<Record<string, string>> = {
   ENFILE: 'too many open files on this machine',
 }
 
-function failedWrite(file: string, error: unknown): unknown {
-  const why = WRITE_FAILURES[codeOf(error) ?? '']
+const IN_THE_WAY: Readonly<Record<string, string>> = {
+  EEXIST: 'a file has that name; choose another',
+  ENOTDIR: 'a part of the path is a file; choose another',
+}
+
+/** A FatalError that names the file for what the disk refuses; any other error as it is. */
+export function failedWrite(
+  file: string,
+  error: unknown,
+  more: Readonly<Record<string, string>> = {},
+): unknown {
+  const code = codeOf(error) ?? ''
+  const why = WRITE_FAILURES[code] ?? more[code]
   return why === undefined
     ? error
     : new FatalError(`cannot write ${file}: ${why} (${messageOf(error)})`, { cause: error })

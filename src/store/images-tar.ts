@@ -44,19 +44,22 @@ export function createImagesTar(file: string): ImagesTarWriter {
         mode: MODE,
         mtime: new Date(0),
       }
-      // The entry's callback never comes once the stream below has failed.
-      await Promise.race([
-        new Promise<void>((resolve, reject) => {
-          archive.entry(header, Buffer.from(bytes), (error) => {
-            if (error) reject(error)
-            else resolve()
-          })
-        }),
-        written,
-      ])
+      const entered = new Promise<void>((resolve, reject) => {
+        archive.entry(header, Buffer.from(bytes), (error) => {
+          if (error) reject(error)
+          else resolve()
+        })
+      })
+      try {
+        // The entry's callback never comes once the stream below has failed.
+        await Promise.race([entered, written])
+      } catch (error) {
+        await written // an archive whose stream has failed says no more than that it is closed
+        throw error
+      }
     },
     async close() {
-      archive.finalize()
+      if (!archive.destroyed) archive.finalize()
       await written
       return { size, sha256: hash.digest('hex') }
     },

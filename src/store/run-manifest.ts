@@ -141,10 +141,20 @@ export async function publishPlan(
   await publishFile(planFile(runDir, runId), lines.map((line) => `${line}\n`).join(''))
 }
 
-/** The shards by id. @throws InputError naming the line that is no shard */
+/** The shards by id. @throws InputError naming the file that is not there or the line that is no shard */
 export async function readPlan(runDir: string, runId: string): Promise<Shard[]> {
   const file = planFile(runDir, runId)
-  const lines = (await fs.readFile(file, 'utf8')).split('\n').slice(0, -1)
+  let text: string
+  try {
+    text = await fs.readFile(file, 'utf8')
+  } catch (error) {
+    throw new InputError(
+      `${file} cannot be read, so the folder is damaged; restore the file or choose another --out: ` +
+        messageOf(error),
+      { cause: error },
+    )
+  }
+  const lines = text.split('\n').slice(0, -1)
   return lines.map((line, index) => {
     try {
       return shardSchema.parse(JSON.parse(line))

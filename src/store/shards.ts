@@ -7,9 +7,18 @@ import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
 import { z } from 'zod'
-import { InputError, messageOf } from '../core/errors.ts'
+import { InputError, messageOf, ShardError } from '../core/errors.ts'
 import { commitRecordSchema, type CommitRecord } from './commit-record.ts'
-import { codeOf, naming, replaceFile, syncFolder, writeSynced, type FileDigest } from './durable.ts'
+import {
+  codeOf,
+  failedWrite,
+  makeFolder,
+  naming,
+  replaceFile,
+  syncFolder,
+  writeSynced,
+  type FileDigest,
+} from './durable.ts'
 import { readGroundings, type GroundingRow } from './groundings.ts'
 import { readImagesTar, type StoredImage } from './images-tar.ts'
 
@@ -69,48 +78,67 @@ const OPEN_RECORDS = 64
 /**
  * Commit records of all committed shards, by shard id.
  *
+ * @param onDamage told of a record that does not parse, which is then left out; absent: it is thrown
  * @throws InputError naming a record that does not parse: such a folder was not made by a commit
  */
-export async function readCommits(runDir: string): Promise<CommitRecord[]> {
+export async function readCommits(
+  runDir: string,
+  onDamage?: (shard: number, error: InputError) => void,
+): Promise<CommitRecord[]> {
   const limit = pLimit(OPEN_RECORDS)
   const versions = [...(await publishedVersions(runDir))]
-  const records = await Promise.all(
-    versions.map(([id, version]) => limit(() => readCommit(shardFolder(runDir, id, version)))),
-  )
+  const read = async (id: number, version: number) => {
+    try {
+      return await readCommit(shardFolder(runDir, id, version), id)
+    } catch (error) {
+      if (onDamage === undefined || !(error instanceof InputError)) throw error
+      onDamage(id, error)
+      return undefined
+    }
+  }
+  const records = await Promise.all(versions.map(([id, version]) => limit(() => read(id, version))))
   return records.filter((record) => record !== undefined)
 }
 
 /** The shard's newest commit record, or undefined if it is not committed. */
 export async function findCommit(runDir: string, id: number): Promise<CommitRecord | undefined> {
-  const version = (await publishedVersions(runDir)).get(id)
-  return version === undefined ? undefined : readCommit(shardFolder(runDir, id, version))
+  // One shard's folders, not a look at all of them: this is asked for every shard of a run.
+  let newest: CommitRecord | undefined
+  for (let version = 1; ; version++) {
+    const record = await readCommit(shardFolder(runDir, id, version), id)
+    if (record === undefined) return newest
+    newest = record
+  }
 }
 
 /** Undefined for a folder without a record: an empty folder is no shard. */
-async function readCommit(dir: string): Promise<CommitRecord | undefined> {
+async function readCommit(dir: string, id: number): Promise<CommitRecord | undefined> {
   const file = path.join(dir, COMMIT_FILE)
   let text: string
   try {
     text = await fs.readFile(file, 'utf8')
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
     throw error
   }
+  let why: string
   try {
-    return commitRecordSchema.parse(JSON.parse(text))
+    const record = commitRecordSchema.parse(JSON.parse(text))
+    if (record.shard === id) return record
+    why = `it is the record of shard ${record.shard}`
   } catch (error) {
-    const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error)
-    throw new InputError(
-      `${file} does not parse; remove the folder ${dir} to label that shard again:\n${why}`,
-    )
+    why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error)
   }
+  throw new InputError(
+    `${file} does not parse; remove the folder ${dir} to label that shard again:\n${why}`,
+  )
 }
 
 /** Committed shards by shard id, each in its newest version. */
 export async function* readCommittedShards(runDir: string): AsyncIterable<CommittedShard> {
   for (const [id, version] of await publishedVersions(runDir)) {
     const dir = shardFolder(runDir, id, version)
-    const commit = await readCommit(dir)
+    const commit = await readCommit(dir, id)
     if (commit === undefined) continue
     yield {
       id,
@@ -133,6 +161,7 @@ export interface Attempt {
    * Writes the record, syncs, and makes the shard visible in one step.
    *
    * @returns false if another attempt was published first; this one is gone then
+   * @throws ShardError if the record is none (its rows do not add up, an unknown reason code)
    */
   publish(record: CommitRecord): Promise<boolean>
   /** Removes what was written. */
@@ -142,18 +171,24 @@ export interface Attempt {
 export async function beginAttempt(runDir: string, id: number, version = 1): Promise<Attempt> {
   const owner = `${os.hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   const dir = path.join(shardsFolder(runDir), `.${shardName(id)}.attempt-${owner}`)
-  await naming(dir, () => fs.mkdir(dir, { recursive: true }))
+  await makeFolder(dir)
   const discard = () => fs.rm(dir, { recursive: true, force: true })
   return {
     dir,
     discard,
     async publish(record) {
+      const checked = commitRecordSchema.safeParse(record)
+      if (!checked.success) {
+        throw new ShardError(`${dir}: no commit record: ${z.prettifyError(checked.error)}`)
+      }
       await writeSynced(path.join(dir, COMMIT_FILE), `${JSON.stringify(record, null, 2)}\n`)
       await syncFolder(dir)
       try {
         await fs.rename(dir, shardFolder(runDir, id, version))
       } catch (error) {
-        if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') throw error
+        if (codeOf(error) !== 'ENOTEMPTY' && codeOf(error) !== 'EEXIST') {
+          throw failedWrite(dir, error)
+        }
         await discard()
         return false
       }
@@ -245,7 +280,7 @@ function isAlive(pid: number): boolean {
 /** Creates the folder of shards. @throws FatalError if the place cannot be written */
 export async function createShardsFolder(runDir: string): Promise<void> {
   const folder = shardsFolder(runDir)
-  await naming(folder, () => fs.mkdir(folder, { recursive: true }))
+  await makeFolder(folder)
   // Found now, not after an hour of labelling.
   const probe = path.join(folder, `.probe-${process.pid}`)
   await replaceFile(probe, '')
