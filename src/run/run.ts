@@ -6,6 +6,7 @@ import type { Shard } from '../core/types.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { openSource, type CaptionSource } from '../ingest/source.ts'
 import { createPhraseExtractor } from '../nlp/extractor.ts'
+import { sweepDead } from '../store/claims.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import { readPlan, type RunManifest } from '../store/run-manifest.ts'
 import { createShardsFolder, readCommits } from '../store/shards.ts'
@@ -38,12 +39,14 @@ export async function runDataset(
       shards = await readPlan(runDir, run.runId)
       for (const record of await readCommits(runDir)) commits.set(record.shard, record)
       if (shards.every(({ id }) => commits.has(id))) {
+        await sweepDead(runDir).catch(() => undefined) // nothing else is written; it may be an archive
         progress.note('every shard is committed; nothing to do')
         return summarize(stored, [...commits.values()])
       }
     }
     // A disk that refuses and a teacher that does not run are found before there is a run to repair.
     await createShardsFolder(runDir)
+    await sweepDead(runDir)
     const teacher = await openTeacher(config.teacher, config.prompt, (message) => {
       progress.note(message)
     })

@@ -1,9 +1,10 @@
 // Files that survive a power cut: written, synced, then given their name.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { FatalError, messageOf } from '../core/errors.ts'
+import { ownName } from './owner.ts'
 
 /** What a record says about a file beside it. */
 export interface FileDigest {
@@ -33,13 +34,18 @@ export async function writeSynced(file: string, content: Uint8Array | string): P
   return { size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
+/** Hidden, beside the file, and known by its owner. */
+function temporaryName(file: string): string {
+  return path.join(path.dirname(file), ownName(`.${path.basename(file)}.tmp`))
+}
+
 /**
  * Publishes a file under its final name if, and only if, no file has that name yet.
  *
  * @returns false if another process was first; its file stays
  */
 export async function publishFile(file: string, content: Uint8Array | string): Promise<boolean> {
-  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+  const temporary = temporaryName(file)
   await writeSynced(temporary, content)
   try {
     await fs.link(temporary, file)
@@ -51,19 +57,6 @@ export async function publishFile(file: string, content: Uint8Array | string): P
   } finally {
     await fs.rm(temporary, { force: true })
   }
-}
-
-/** Replaces a file in one step: a reader sees the old content or the new, never a part. */
-export async function replaceFile(file: string, content: Uint8Array | string): Promise<void> {
-  const temporary = `${file}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
-  try {
-    await writeSynced(temporary, content)
-    await naming(file, () => fs.rename(temporary, file))
-  } catch (error) {
-    await fs.rm(temporary, { force: true })
-    throw error
-  }
-  await syncFolder(path.dirname(file))
 }
 
 /**

@@ -1,26 +1,16 @@
 // The shards of a run folder. An attempt is written in a hidden folder and published by renaming that
 // folder, which is atomic and, onto a folder with files in it, refused: of two attempts one is seen.
 
-import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import { InputError, messageOf, ShardError } from '../core/errors.ts'
 import { commitRecordSchema, type CommitRecord } from './commit-record.ts'
-import {
-  codeOf,
-  failedWrite,
-  makeFolder,
-  naming,
-  replaceFile,
-  syncFolder,
-  writeSynced,
-  type FileDigest,
-} from './durable.ts'
+import { codeOf, failedWrite, makeFolder, syncFolder, writeSynced } from './durable.ts'
 import { readGroundings, type GroundingRow } from './groundings.ts'
 import { readImagesTar, type StoredImage } from './images-tar.ts'
+import { ownName } from './owner.ts'
 
 export const GROUNDINGS_FILE = 'groundings.parquet'
 export const IMAGES_FILE = 'images.tar'
@@ -42,7 +32,7 @@ export function shardName(id: number): string {
   return String(id).padStart(5, '0')
 }
 
-function shardsFolder(runDir: string): string {
+export function shardsFolder(runDir: string): string {
   return path.join(runDir, 'shards')
 }
 
@@ -63,7 +53,7 @@ async function publishedVersions(runDir: string): Promise<Map<number, number>> {
   return new Map([...versions].sort(([a], [b]) => a - b))
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+export async function namesIn(folder: string): Promise<string[]> {
   try {
     return await fs.readdir(folder)
   } catch (error) {
@@ -169,8 +159,7 @@ export interface Attempt {
 }
 
 export async function beginAttempt(runDir: string, id: number, version = 1): Promise<Attempt> {
-  const owner = `${os.hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
-  const dir = path.join(shardsFolder(runDir), `.${shardName(id)}.attempt-${owner}`)
+  const dir = path.join(shardsFolder(runDir), ownName(`.${shardName(id)}.attempt`))
   await makeFolder(dir)
   const discard = () => fs.rm(dir, { recursive: true, force: true })
   return {
@@ -198,93 +187,12 @@ export async function beginAttempt(runDir: string, id: number, version = 1): Pro
   }
 }
 
-const CLAIM_BEAT_MS = 5_000
-/** A claim that was not renewed for so long belongs to a dead or cut-off process. */
-const CLAIM_STALE_MS = 60_000
-
-const claimSchema = z.object({ host: z.string(), pid: z.number() })
-
-/**
- * Tells other processes on this folder that the shard is being worked on. It only saves double work:
- * that one result is seen is the affair of Attempt.publish.
- *
- * @returns undefined while a living process holds the shard, else a function that lets go
- */
-export async function claimShard(
-  runDir: string,
-  id: number,
-): Promise<(() => Promise<void>) | undefined> {
-  const file = path.join(shardsFolder(runDir), `.${shardName(id)}.claim`)
-  const content = JSON.stringify({ host: os.hostname(), pid: process.pid })
-  for (let attempt = 0; attempt < 2; attempt++) {
-    try {
-      await naming(file, () => fs.writeFile(file, content, { flag: 'wx' }))
-      break
-    } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error
-      if (attempt > 0 || (await isHeld(file))) return undefined
-      await removeStale(file)
-    }
-  }
-  await removeDeadAttempts(runDir, id)
-  const beat = setInterval(() => {
-    const now = new Date()
-    fs.utimes(file, now, now).catch(() => undefined)
-  }, CLAIM_BEAT_MS)
-  beat.unref()
-  return async () => {
-    clearInterval(beat)
-    await fs.rm(file, { force: true })
-  }
-}
-
-async function isHeld(file: string): Promise<boolean> {
-  try {
-    const { mtimeMs } = await fs.stat(file)
-    if (Date.now() - mtimeMs > CLAIM_STALE_MS) return false
-    const { host, pid } = claimSchema.parse(JSON.parse(await fs.readFile(file, 'utf8')))
-    return host !== os.hostname() || isAlive(pid)
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false
-    return error instanceof z.ZodError || error instanceof SyntaxError // being written right now
-  }
-}
-
-/** Of several processes that find a stale claim only one renames it away. */
-async function removeStale(file: string): Promise<void> {
-  const aside = `${file}.${randomBytes(4).toString('hex')}`
-  await fs.rename(file, aside).catch(() => undefined)
-  await fs.rm(aside, { force: true })
-}
-
-async function removeDeadAttempts(runDir: string, id: number): Promise<void> {
-  const prefix = `.${shardName(id)}.attempt-${os.hostname()}-`
-  for (const name of await namesIn(shardsFolder(runDir))) {
-    if (!name.startsWith(prefix)) continue
-    const pid = Number(name.slice(prefix.length).split('-')[0])
-    if (isAlive(pid)) continue
-    await fs.rm(path.join(shardsFolder(runDir), name), { recursive: true, force: true })
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return true
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) === 'EPERM'
-  }
-}
-
 /** Creates the folder of shards. @throws FatalError if the place cannot be written */
 export async function createShardsFolder(runDir: string): Promise<void> {
   const folder = shardsFolder(runDir)
   await makeFolder(folder)
   // Found now, not after an hour of labelling.
-  const probe = path.join(folder, `.probe-${process.pid}`)
-  await replaceFile(probe, '')
+  const probe = path.join(folder, ownName('.probe.tmp'))
+  await writeSynced(probe, '')
   await fs.rm(probe, { force: true })
 }
-
-export type { FileDigest }

@@ -1,30 +1,84 @@
-// What a run survives: SIGKILL at any moment, company, signals, disks that fill up or refuse.
+// What a run survives: SIGKILL at any moment, company, signals, a teacher that dies, disks that fill up
+// or refuse.
 
-import { execFileSync } from 'node:child_process'
 import fs from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished } from 'vitest'
-import { fingerprint, groundmill, startGroundmill } from '../helpers/groundmill.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { fingerprint, groundmill, startGroundmill, type Started } from '../helpers/groundmill.ts'
+import { dyingTeacher } from '../helpers/dying-teacher.ts'
+import { mountSmallDisk } from '../helpers/small-disk.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
+import { makeToyDataset } from '../helpers/toy-dataset.ts'
 
-/** The sample at a size at which a shard takes a fraction of a second; 21 shards and a short last one. */
-const SETTINGS = [
-  '--set=run.samplesPerShard=9',
-  '--set=run.storeImages=always',
-  '--set=teacher.shortSide=64',
-  '--set=teacher.longSide=96',
-  '--log=json',
-]
-const KILLS = 30
+const ROWS_PER_SHARD = 25
+const SHARDS = 22
+const KILLS = 32
+const SLOW = 120_000
 
-const runArguments = (out: string, ...more: string[]) => [
+let config: string
+/** A run that nothing happened to, and its fingerprint. */
+let calm: string
+let calmPrint: Record<string, string>
+
+beforeAll(async () => {
+  const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'groundmill-'))
+  ;({ config } = await makeToyDataset(path.join(folder, 'data'), {
+    rows: ROWS_PER_SHARD * SHARDS - 7,
+    sections: { run: { samplesPerShard: ROWS_PER_SHARD, storeImages: 'always' } },
+  }))
+  calm = path.join(folder, 'calm')
+  expect(await groundmill(...runOf(calm))).toMatchObject({ code: 0 })
+  calmPrint = await fingerprint(calm)
+  return () => fs.rm(folder, { recursive: true })
+}, SLOW)
+
+const runOf = (out: string, ...more: string[]) => [
   'run',
-  'configs/demo.yaml',
-  `--out=${out}`,
-  ...SETTINGS,
+  config,
+  '--out',
+  out,
+  '--log=json',
   ...more,
 ]
+
+async function namesIn(folder: string): Promise<string[]> {
+  return fs.readdir(folder).catch(() => [])
+}
+
+/** Folders of shards whose names do not begin with a dot, and the others. */
+async function shardFolders(run: string): Promise<{ committed: string[]; hidden: string[] }> {
+  const names = await namesIn(path.join(run, 'shards'))
+  return {
+    committed: names.filter((name) => !name.startsWith('.')).sort(),
+    hidden: names.filter((name) => name.startsWith('.')),
+  }
+}
+
+/** True as soon as the run is there; false if the program has ended before. */
+async function until({ ended }: Started, isThere: () => Promise<boolean>): Promise<boolean> {
+  let hasEnded = false
+  void ended.then(() => (hasEnded = true))
+  while (!(await isThere())) {
+    if (hasEnded) return false
+    await sleep(2)
+  }
+  return true
+}
+
+/** What a kill interrupts, by what it leaves behind. */
+type Moment = 'before the plan' | 'between shards' | 'labelling' | 'writing' | 'recording'
+
+async function momentOf(run: string): Promise<Moment> {
+  if (!(await namesIn(run)).includes('run.json')) return 'before the plan'
+  const { hidden } = await shardFolders(run)
+  const attempts = hidden.filter((name) => name.includes('.attempt-'))
+  const files = await Promise.all(attempts.map((name) => namesIn(path.join(run, 'shards', name))))
+  if (files.some((names) => names.includes('commit.json'))) return 'recording'
+  if (files.some((names) => names.includes('groundings.parquet'))) return 'writing'
+  return attempts.length > 0 ? 'labelling' : 'between shards'
+}
 
 async function exportAll(run: string, to: string): Promise<Record<string, string>> {
   for (const format of ['coco', 'odvg']) {
@@ -34,15 +88,7 @@ async function exportAll(run: string, to: string): Promise<Record<string, string
   return fingerprint(to)
 }
 
-/** Folders of shards whose names do not begin with a dot, and how many others there are. */
-async function shardFolders(run: string): Promise<{ committed: string[]; hidden: string[] }> {
-  const names = await fs.readdir(path.join(run, 'shards'))
-  return {
-    committed: names.filter((name) => !name.startsWith('.')).sort(),
-    hidden: names.filter((name) => name.startsWith('.')),
-  }
-}
-
+/** Numerical Recipes' 32-bit generator; uniform in [0, 1). */
 function seeded(seed: number): () => number {
   let state = seed
   return () => {
@@ -52,126 +98,165 @@ function seeded(seed: number): () => number {
 }
 
 describe('a run', () => {
-  it(
-    `killed ${KILLS} times ends with the bytes of a run that was not`,
-    { timeout: 400_000 },
-    async () => {
-      const folder = await temporaryFolder()
-      const [calm, killed] = [path.join(folder, 'calm'), path.join(folder, 'killed')]
-      expect(await groundmill(...runArguments(calm))).toMatchObject({ code: 0 })
-      const random = seeded(20)
-      // Spread over start-up, labelling and commits: as long as there is work, kill early.
-      let kills = 0
-      for (let attempt = 0; kills < KILLS; attempt++) {
-        if (attempt >= 3 * KILLS) throw new Error('the program ends before it can be killed')
-        const { child, ended } = startGroundmill(runArguments(killed))
-        const shards = (await shardFolders(killed).catch(() => ({ committed: [] }))).committed
-          .length
-        await Promise.race([sleep(100 + random() * (shards < 10 ? 2200 : 1200)), ended])
-        child.kill('SIGKILL')
-        if ((await ended).signal === 'SIGKILL') kills++
-        else await fs.rm(path.join(killed, 'shards/00000'), { recursive: true }) // more work to do
-      }
-
-      expect(await groundmill(...runArguments(killed))).toMatchObject({ code: 0 })
-
-      const { committed, hidden } = await shardFolders(killed)
-      expect(committed.length).toBeGreaterThanOrEqual(20)
-      expect(hidden).toEqual([])
-      const [before, after] = [await fingerprint(calm), await fingerprint(killed)]
-      expect(after).toEqual(before)
-      const exports = [
-        await exportAll(calm, path.join(folder, 'calm-export')),
-        await exportAll(killed, path.join(folder, 'killed-export')),
-      ]
-      expect(exports[1]).toEqual(exports[0])
-    },
-  )
-
-  it('shared by two processes is done once', { timeout: 120_000 }, async () => {
+  it(`killed ${KILLS} times has the bytes of one that was not`, { timeout: 4 * SLOW }, async () => {
     const folder = await temporaryFolder()
-    const [alone, shared] = [path.join(folder, 'alone'), path.join(folder, 'shared')]
-    expect(await groundmill(...runArguments(alone, '--limit=60'))).toMatchObject({ code: 0 })
+    const run = path.join(folder, 'run')
+    const random = seeded(20)
+    const moments = new Map<Moment, number>()
+    const isIn = (moment: Moment) => async () => (await momentOf(run)) === moment
+    let kills = 0
+    for (let attempt = 0; kills < KILLS; attempt++) {
+      if (attempt >= 3 * KILLS) throw new Error('the program ends before it can be killed')
+      const { committed } = await shardFolders(run)
+      // More to do, so that every attempt has work in it.
+      for (const name of committed.slice(2).filter(() => committed.length > SHARDS - 8)) {
+        if (random() < 0.6) await fs.rm(path.join(run, 'shards', name), { recursive: true })
+      }
+      const started = startGroundmill(runOf(run))
+      // Start-up takes longest and holds least: most kills wait until it is over.
+      const kind = attempt % 8
+      if (kind === 0) {
+        if (attempt < 3 * 8) await fs.rm(run, { recursive: true, force: true })
+        await sleep(200 + random() * 1200)
+      } else {
+        await until(started, isIn('labelling'))
+        if (kind >= 5) await until(started, isIn(random() < 0.5 ? 'writing' : 'recording'))
+        await sleep(random() * (kind >= 5 ? 8 : 350))
+      }
+      started.child.kill('SIGKILL')
+      if ((await started.ended).signal !== 'SIGKILL') continue
+      kills++
+      const moment = await momentOf(run)
+      moments.set(moment, (moments.get(moment) ?? 0) + 1)
+    }
+    console.log(`killed at: ${JSON.stringify(Object.fromEntries(moments))}`)
+    expect([...moments.keys()]).toEqual(
+      expect.arrayContaining(['before the plan', 'labelling', 'writing']),
+    )
 
-    const both = await Promise.all([
-      groundmill(...runArguments(shared, '--limit=60')),
-      groundmill(...runArguments(shared, '--limit=60')),
-    ])
+    expect(await groundmill(...runOf(run))).toMatchObject({ code: 0 })
 
-    expect(both.map(({ code }) => code)).toEqual([0, 0])
-    expect(await fingerprint(shared)).toEqual(await fingerprint(alone))
+    const { committed, hidden } = await shardFolders(run)
+    expect(committed).toHaveLength(SHARDS)
+    expect(hidden).toEqual([])
+    expect(await fingerprint(run)).toEqual(calmPrint)
+    expect(await exportAll(run, path.join(folder, 'killed'))).toEqual(
+      await exportAll(calm, path.join(folder, 'calm')),
+    )
   })
 
-  it('stopped by SIGTERM ends with 143 and resumes', { timeout: 120_000 }, async () => {
+  it('shared by two processes is done once', { timeout: SLOW }, async () => {
     const run = path.join(await temporaryFolder(), 'run')
-    const { child, ended } = startGroundmill(runArguments(run, '--set=teacher.shortSide=192'))
-    while ((await shardFolders(run).catch(() => ({ committed: [] }))).committed.length === 0) {
-      await sleep(50)
-    }
 
-    child.kill('SIGTERM')
-    const killedAt = performance.now()
-    const end = await ended
+    const both = await Promise.all([groundmill(...runOf(run)), groundmill(...runOf(run))])
 
-    expect(end).toMatchObject({ code: 143, signal: null })
-    expect(end.stderr).toContain('repeat the command to resume')
-    expect(performance.now() - killedAt).toBeLessThan(30_000)
+    expect(both.map(({ code }) => code)).toEqual([0, 0])
+    expect(await fingerprint(run)).toEqual(calmPrint)
     expect((await shardFolders(run)).hidden).toEqual([])
   })
 
-  it('of another config is refused with the fields that differ', { timeout: 60_000 }, async () => {
-    const run = path.join(await temporaryFolder(), 'run')
-    expect(await groundmill(...runArguments(run, '--limit=5'))).toMatchObject({ code: 0 })
-    const before = await fingerprint(run)
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)(
+    'stopped by %s ends its shards, exits with %i and resumes',
+    { timeout: SLOW },
+    async (signal, code) => {
+      const run = path.join(await temporaryFolder(), 'run')
+      const started = startGroundmill(runOf(run))
+      await until(started, async () => (await shardFolders(run)).committed.length > 0)
 
-    const other = await groundmill(...runArguments(run, '--limit=6', '--set=image.minSide=33'))
+      const { committed: before } = await shardFolders(run)
+      started.child.kill(signal)
+      const killedAt = performance.now()
+      const end = await started.ended
 
-    expect(other.code).toBe(2)
-    expect(other.stderr).toContain('config.run.limit: the run has 5, now 6')
-    expect(other.stderr).toContain('config.image.minSide')
-    expect(await fingerprint(run)).toEqual(before)
-  })
-
-  it(
-    'says that the disk is full, and resumes when it is not',
-    { timeout: 120_000 },
-    async (test) => {
-      const disk = await mountTmpfs('size=600k')
-      if (disk === undefined) return test.skip('cannot mount a small tmpfs here')
-      const run = path.join(disk, 'run')
-      const full = await groundmill(...runArguments(run))
-
-      expect(full.code).toBe(1)
-      expect(full.stderr).toMatch(/the disk is full; free some space/)
-      const { committed } = await shardFolders(run)
-      execFileSync('mount', ['-o', 'remount,size=64m', disk])
-      expect(await groundmill(...runArguments(run))).toMatchObject({ code: 0 })
-      expect((await shardFolders(run)).committed.length).toBeGreaterThan(committed.length)
+      expect(end).toMatchObject({ code, signal: null })
+      expect(end.stderr).toContain('repeat the command to resume')
+      expect(performance.now() - killedAt).toBeLessThan(30_000)
+      const { committed, hidden } = await shardFolders(run)
+      expect(hidden).toEqual([])
+      expect(committed.length).toBeGreaterThan(before.length)
+      expect(committed.length).toBeLessThan(SHARDS)
+      expect(await groundmill(...runOf(run))).toMatchObject({ code: 0 })
+      expect(await fingerprint(run)).toEqual(calmPrint)
     },
   )
 
-  it('says that a folder is read-only before any work', { timeout: 60_000 }, async (test) => {
-    const disk = await mountTmpfs('size=1m,ro')
+  it('stopped in a long shard gives it up, and at once', { timeout: SLOW }, async () => {
+    const run = path.join(await temporaryFolder(), 'run')
+    const long = ['run', 'configs/demo.yaml', '--out', run, '--set=run.samplesPerShard=200']
+    const started = startGroundmill([...long, '--set=teacher.pixelThreads=1', '--log=json'])
+    await until(started, async () => (await shardFolders(run)).hidden.length > 1)
+    started.child.kill('SIGTERM')
+
+    expect(await started.ended).toMatchObject({ code: 143 })
+    expect(await shardFolders(run)).toEqual({ committed: [], hidden: [] })
+  })
+
+  it('stopped twice stops at once and resumes', { timeout: SLOW }, async () => {
+    const run = path.join(await temporaryFolder(), 'run')
+    const started = startGroundmill(runOf(run))
+    await until(started, async () => (await shardFolders(run)).committed.length > 0)
+    started.child.kill('SIGTERM')
+    await new Promise((resolve) => started.child.stderr?.once('data', resolve))
+    started.child.kill('SIGTERM')
+
+    // A shell sees 143 for this too.
+    expect(await started.ended).toMatchObject({ code: null, signal: 'SIGTERM' })
+    expect(await groundmill(...runOf(run))).toMatchObject({ code: 0 })
+    expect(await fingerprint(run)).toEqual(calmPrint)
+  })
+
+  it('whose teacher dies says so, and resumes', { timeout: SLOW }, async () => {
+    const folder = await temporaryFolder()
+    const run = path.join(folder, 'run')
+    const dying = await dyingTeacher(folder, path.join(run, 'shards/00003'))
+
+    const end = await startGroundmill(runOf(run), dying).ended
+
+    expect(end.code).toBe(1)
+    expect(end.stderr).toContain('the thread that runs toy (onnx-worker, provider cpu) died')
+    const { committed, hidden } = await shardFolders(run)
+    expect(committed.length).toBeLessThan(SHARDS)
+    expect(hidden).toEqual([])
+    expect(await groundmill(...runOf(run))).toMatchObject({ code: 0 })
+    expect(await fingerprint(run)).toEqual(calmPrint)
+  })
+
+  it('of another config is refused with the fields that differ', { timeout: SLOW }, async () => {
+    const other = await groundmill(...runOf(calm, '--limit=6', '--set=image.minSide=33'))
+
+    expect(other.code).toBe(2)
+    expect(other.stderr).toContain('config.run.limit: the run has (not set), now 6')
+    expect(other.stderr).toContain('config.image.minSide: the run has 16, now 33')
+    expect(await fingerprint(calm)).toEqual(calmPrint)
+  })
+
+  it('says that the disk is full, and resumes when it is not', { timeout: SLOW }, async (test) => {
+    const disk = await mountSmallDisk('size=600k')
+    if (disk === undefined) return test.skip('cannot mount a small tmpfs here')
+    const run = path.join(disk.path, 'run')
+
+    const full = await groundmill(...runOf(run))
+
+    expect(full.code).toBe(1)
+    expect(full.stderr).toMatch(/the disk is full; free some space/)
+    const { committed } = await shardFolders(run)
+    expect(committed.length).toBeGreaterThan(0)
+    disk.remount('size=64m')
+    expect(await groundmill(...runOf(run))).toMatchObject({ code: 0 })
+    expect(await fingerprint(run)).toEqual(calmPrint)
+  })
+
+  it('says that a folder is read-only before any work', { timeout: SLOW }, async (test) => {
+    const disk = await mountSmallDisk('size=1m,ro')
     if (disk === undefined) return test.skip('cannot mount a read-only tmpfs here')
 
-    const ended = await groundmill(...runArguments(path.join(disk, 'run')))
+    const ended = await groundmill(...runOf(path.join(disk.path, 'run')))
 
     expect(ended.code).toBe(1)
     expect(ended.stderr).toMatch(/the file system is read-only; choose another --out/)
-    expect(ended.stderr).not.toContain('progress')
+    expect(ended.stderr).not.toContain('teacher')
   })
 })
-
-/** Undefined where mounting is not allowed. */
-async function mountTmpfs(options: string): Promise<string | undefined> {
-  const folder = await temporaryFolder()
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  onTestFinished(() => {
-    execFileSync('umount', ['-l', folder])
-  })
-  return folder
-}

@@ -1,11 +1,8 @@
-import { fork } from 'node:child_process'
 import fs from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   beginAttempt,
-  claimShard,
   createShardsFolder,
   findCommit,
   readCommits,
@@ -25,13 +22,6 @@ async function publish(runDir: string, shard: number, host: string, version = 1)
   await fs.writeFile(path.join(attempt.dir, 'rejects.jsonl'), host)
   const { stats } = makeCommit()
   return attempt.publish(makeCommit({ shard, version, stats: { ...stats, host } }))
-}
-
-/** A process id that no process has. */
-async function deadPid(): Promise<number> {
-  const child = fork('-e', { execArgv: ['-e', ''], stdio: 'ignore' })
-  await new Promise((resolve) => child.on('exit', resolve))
-  return child.pid!
 }
 
 describe('beginAttempt', () => {
@@ -102,49 +92,5 @@ describe('readCommittedShards', () => {
     await fs.writeFile(path.join(runDir, 'shards/00001/commit.json'), JSON.stringify(wrong))
 
     await expect(readCommits(runDir)).rejects.toThrow(/groundings \+ rejects must equal/)
-  })
-})
-
-describe('claimShard', () => {
-  it('gives a shard to one holder at a time', async () => {
-    const runDir = await newRun()
-
-    const release = await claimShard(runDir, 0)
-    expect(release).toBeDefined()
-    expect(await claimShard(runDir, 0)).toBeUndefined()
-    await release!()
-
-    const again = await claimShard(runDir, 0)
-    expect(again).toBeDefined()
-    await again!()
-  })
-
-  it('takes over from a dead process at once and sweeps what it left', async () => {
-    const runDir = await newRun()
-    const pid = await deadPid()
-    const left = path.join(runDir, `shards/.00000.attempt-${os.hostname()}-${pid}-abcd`)
-    await fs.mkdir(left)
-    const claim = JSON.stringify({ host: os.hostname(), pid })
-    await fs.writeFile(path.join(runDir, 'shards/.00000.claim'), claim)
-
-    const release = await claimShard(runDir, 0)
-
-    expect(release).toBeDefined()
-    await expect(fs.access(left)).rejects.toThrow('ENOENT')
-    await release!()
-  })
-
-  it('takes over from another machine only when its claim is old', async () => {
-    const runDir = await newRun()
-    const file = path.join(runDir, 'shards/.00000.claim')
-    await fs.writeFile(file, JSON.stringify({ host: 'elsewhere', pid: 1 }))
-
-    expect(await claimShard(runDir, 0)).toBeUndefined()
-    const old = new Date(Date.now() - 120_000)
-    await fs.utimes(file, old, old)
-    const release = await claimShard(runDir, 0)
-
-    expect(release).toBeDefined()
-    await release!()
   })
 })
