@@ -1,7 +1,12 @@
 import { Option } from 'commander'
 import { loadConfig } from '../config.ts'
 import { ConfigError } from '../core/errors.ts'
-import { EXPORT_FORMATS, exportRun, type ExportFormat } from '../export/export-run.ts'
+import {
+  EXPORT_FORMATS,
+  exportRun,
+  type ExportFormat,
+  type ExportSummary,
+} from '../export/export-run.ts'
 import { ODVG_DIALECTS, type OdvgDialect } from '../export/odvg.ts'
 import { collect, type RegisterCommand } from './command.ts'
 
@@ -22,7 +27,10 @@ interface Flags {
 export const registerExport: RegisterCommand = (program, io, finish) => {
   program
     .command('export')
-    .description('Filter the candidates of a run and write training files. Never runs the teacher.')
+    .description(
+      'Filter the candidates of a run and write training files. Never runs the teacher; of a run that ' +
+        'is not complete it takes the shards that are.',
+    )
     .argument('<dir>', 'run folder')
     .requiredOption('--format <format>', EXPORT_FORMATS.join(' or '))
     .addOption(
@@ -57,23 +65,37 @@ export const registerExport: RegisterCommand = (program, io, finish) => {
       const { filter, balance, export: options } = await loadConfig(flags.config, settings)
       const dialect = flags.dialect ?? 'mmdet'
       const overwrite = flags.overwrite === true
-      const { counts, files } = await exportRun(
+      const summary = await exportRun(
         { runDir, to: flags.to, overwrite, format, dialect, filter, balance, options },
         io.signal,
       )
-      if (flags.json) {
-        io.stdout.write(`${JSON.stringify({ to: flags.to, counts, files })}\n`)
-      } else {
-        io.stdout.write(
-          `${flags.to}: ${counts.samples} of ${counts.rows} images, ${counts.regions} regions, ` +
-            `${counts.phrases} phrases, ${counts.categories} categories\n`,
+      io.stdout.write(
+        flags.json
+          ? `${JSON.stringify({ to: flags.to, ...summary })}\n`
+          : formatSummary(flags.to, summary),
+      )
+      const { committed, planned } = summary.shards
+      if (committed < planned) {
+        io.stderr.write(
+          `groundmill: the run is not complete: exported ${committed} of ${planned} shards; ` +
+            'export again with --overwrite when the others are done\n',
         )
-        for (const [reason, count] of Object.entries(counts.droppedSamples)) {
-          io.stdout.write(`  ${String(count).padStart(8)}  images dropped: ${reason}\n`)
-        }
       }
       finish(0)
     })
+}
+
+function formatSummary(to: string, { counts }: ExportSummary): string {
+  const categories = counts.categories === 0 ? '' : `, ${counts.categories} categories`
+  const total =
+    `${to}: ${counts.samples} of ${counts.rows} images, ${counts.regions} regions of ` +
+    `${counts.candidates} candidates, ${counts.phrases} phrases${categories}\n`
+  const table = (what: string, dropped: Readonly<Record<string, number>>) =>
+    Object.entries(dropped)
+      .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+      .map(([reason, count]) => `  ${String(count).padStart(8)}  ${what} dropped: ${reason}\n`)
+      .join('')
+  return total + table('images', counts.droppedSamples) + table('boxes', counts.droppedCandidates)
 }
 
 function formatOf(name: string): ExportFormat {

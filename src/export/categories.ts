@@ -2,9 +2,13 @@
 // every shard, though the vocabulary is open.
 
 import type { ExportOptions } from './options.ts'
-import { normalName } from './sample.ts'
 
 export type CategoryOf = (phrase: string, lemma: string) => string | undefined
+
+/** Lower case with single spaces. */
+export function normalName(text: string): string {
+  return text.toLowerCase().replace(/\s+/g, ' ').trim()
+}
 
 /** @returns the category of a phrase (lower case) with a head lemma, or undefined if it has none */
 export function categoryPolicy({ by, list }: ExportOptions['categories']): CategoryOf {
@@ -12,7 +16,7 @@ export function categoryPolicy({ by, list }: ExportOptions['categories']): Categ
     case 'phrase':
       return (phrase) => phrase
     case 'head':
-      return (_phrase, lemma) => lemma
+      return (phrase, lemma) => (lemma === '' ? phrase : lemma)
     case 'list': {
       const names = new Map(list.map((name) => [normalName(name), name]))
       return (phrase, lemma) => names.get(phrase) ?? names.get(lemma)

@@ -1,22 +1,24 @@
-// A run to training files: filter once to learn the categories, once more to write.
+// A run to training files: filter once to learn the categories where a format needs them, once more
+// to write. Memory: the list of shards, the vocabulary, one shard's kept keys, and what filter-run.ts
+// states; image bytes one at a time.
 
-import fs from 'node:fs/promises'
 import path from 'node:path'
-import { ConfigError, InputError } from '../core/errors.ts'
-import type { GroundingRow, Json } from '../core/types.ts'
-import type { FilteredSample } from '../filter/filter.ts'
-import { filterRun, type FilterCounts } from '../filter/filter-run.ts'
+import { InputError } from '../core/errors.ts'
+import type { GroundingRow } from '../core/types.ts'
+import type { SampleDrop } from '../filter/filter.ts'
+import { filterRun, type FilterCounts, type FilteredRun } from '../filter/filter-run.ts'
 import type { BalanceOptions, FilterOptions } from '../filter/options.ts'
-import { codeOf, naming, writeSynced, type FileDigest } from '../store/durable.ts'
+import { writeSynced, type FileDigest } from '../store/durable.ts'
 import { openManifest, type RunManifest } from '../store/run-manifest.ts'
-import { readCommittedShards, shardName, type CommittedShard } from '../store/shards.ts'
-import { VERSION } from '../version.ts'
-import { categoryPolicy, orderCategories } from './categories.ts'
+import { readCommittedShards, type CommittedShard } from '../store/shards.ts'
+import { categoryPolicy, orderCategories, type CategoryOf } from './categories.ts'
 import { createCocoWriter } from './coco-writer.ts'
+import { exportRecord } from './export-record.ts'
+import { copyImages, imageName } from './images.ts'
 import type { OdvgDialect } from './odvg.ts'
 import { createOdvgWriter } from './odvg-writer.ts'
 import type { ExportOptions } from './options.ts'
-import { writeFolder } from './output-files.ts'
+import { writeFolder, type OutputFolder } from './output-files.ts'
 import { toExportSample, type ExportSample } from './sample.ts'
 
 export const EXPORT_FORMATS = ['odvg', 'coco'] as const
@@ -34,185 +36,196 @@ export interface ExportRequest {
   readonly options: ExportOptions
 }
 
-/** Writes one format. Files are named by the writer, relative to the export's folder. */
+/** Writes one format into the export's folder. */
 export interface ExportWriter {
+  /** The samples that follow are of this shard; a shard without samples is not begun. */
   beginShard(id: number): Promise<void>
   write(sample: ExportSample): Promise<void>
-  /** Ends the last shard and returns what was written. */
-  close(): Promise<Record<string, FileDigest>>
+  /** Ends the last shard. */
+  close(): Promise<void>
 }
 
 export interface WriterContext {
-  readonly folder: string
+  readonly folder: OutputFolder
   readonly request: ExportRequest
   readonly manifest: RunManifest
-  /** In the order of their ids. */
+  /** In the order of their ids; none for a format without categories. */
   readonly categories: readonly string[]
 }
 
+export interface ExportCounts extends FilterCounts {
+  /** Phrases with a region, summed over samples. */
+  readonly phrases: number
+  readonly categories: number
+}
+
 export interface ExportSummary {
-  readonly counts: FilterCounts & {
-    readonly phrases: number
-    readonly categories: number
-    /** Regions whose phrase has no category. */
-    readonly uncategorized: number
-  }
+  readonly counts: ExportCounts
+  /** Shards of the run; an export holds those that were committed when it began. */
+  readonly shards: { readonly committed: number; readonly planned: number }
   readonly files: Readonly<Record<string, FileDigest>>
 }
 
 /**
- * Exports the committed shards of a run; the teacher is not touched.
+ * Exports the shards that are committed now; the teacher is not touched.
  *
- * @throws InputError if the folder is no run or holds no committed shard; ConfigError for `to` and for
- *   options that do not fit the run
+ * @throws InputError if the folder is no run, holds no committed shard, or no sample passes the filter;
+ *   ConfigError for `to` and for options that do not fit the run
  */
 export async function exportRun(
   request: ExportRequest,
   signal: AbortSignal,
 ): Promise<ExportSummary> {
-  const manifest = await openManifest(request.runDir)
-  const { filter, balance, options } = request
+  const { runDir, filter, balance, options, format } = request
+  const manifest = await openManifest(runDir)
+  // A run may go on meanwhile: every pass must see the same shards.
+  const shards: CommittedShard[] = []
+  for await (const shard of readCommittedShards(runDir)) shards.push(shard)
+  if (shards.length === 0) {
+    throw new InputError(`${runDir} has no committed shard yet; label it first`)
+  }
   async function* rows(): AsyncGenerator<GroundingRow> {
-    for await (const shard of readCommittedShards(request.runDir)) {
+    for (const shard of shards) {
       signal.throwIfAborted()
       yield* shard.rows()
     }
   }
   const filtered = await filterRun(rows, filter, balance, manifest.teacher.defaultScore)
-  const categoryOf = categoryPolicy(options.categories)
-  const used = new Set<string>()
-  for await (const { row, regions } of filtered.samples()) {
-    // Names come from the exported sample, so that both passes see the same text.
-    const sample = toExportSample({ row, regions }, '', categoryOf)
-    for (const { category } of sample?.regions ?? []) used.add(category)
-  }
-  if (filtered.counts().rows === 0) {
-    throw new InputError(`${request.runDir} has no committed groundings; label it first`)
-  }
-  const categories = orderCategories(used, options.categories)
+  const hasCategories = format === 'coco' || options.variant === 'detection'
+  const policy = options.categories
+  const categoryOf = categoryPolicy(hasCategories ? policy : { by: 'phrase', list: [] })
+  const categories = hasCategories
+    ? orderCategories(await usedCategories(filtered, categoryOf, signal), policy)
+    : []
   return writeFolder(request.to, request.overwrite, async (folder) => {
     const context: WriterContext = { folder, request, manifest, categories }
-    const writer = request.format === 'coco' ? createCocoWriter(context) : createOdvgWriter(context)
-    const images = createImageCopier(request, path.join(folder, 'images'))
-    const tally = { samples: 0, regions: 0, phrases: 0, uncategorized: 0, noCategory: 0 }
-    const samples = filtered.samples()[Symbol.asyncIterator]()
-    let next = await samples.next()
-    const shards: number[] = []
-    for await (const shard of readCommittedShards(request.runDir)) {
-      shards.push(shard.id)
-      await writer.beginShard(shard.id)
-      const wanted: GroundingRow[] = []
-      while (next.done !== true && belongsTo(next.value, shard)) {
-        signal.throwIfAborted()
-        const { row, regions } = next.value
-        const sample = toExportSample(next.value, images.nameOf(row, shard), categoryOf)
-        if (sample === undefined) {
-          tally.noCategory++
-          tally.uncategorized += regions.length
-        } else {
-          tally.samples++
-          tally.regions += sample.regions.length
-          tally.uncategorized += regions.length - sample.regions.length
-          tally.phrases += new Set(sample.regions.map(({ phrase }) => phrase)).size
-          await writer.write(sample)
-          wanted.push(row)
-        }
-        next = await samples.next()
-      }
-      await images.copy(shard, wanted)
+    const outcomes = exportOutcomes(filtered, shards, categoryOf, options.images)
+    const counts = {
+      ...(await writeOutcomes(outcomes, context, filtered, signal)),
+      categories: categories.length,
     }
-    const files = await writer.close()
-    const counted = filtered.counts()
-    const summary: ExportSummary = {
-      counts: {
-        ...counted,
-        samples: tally.samples,
-        regions: tally.regions,
-        phrases: tally.phrases,
-        categories: categories.length,
-        uncategorized: tally.uncategorized,
-        droppedSamples: {
-          ...counted.droppedSamples,
-          ...(tally.noCategory > 0 ? { no_category: tally.noCategory } : {}),
-        },
-      },
-      files,
-    }
-    await writeSynced(
-      path.join(folder, 'export.json'),
-      `${JSON.stringify(record(context, summary, shards.length), null, 2)}\n`,
-    )
+    if (counts.samples === 0) throw nothingLeft(runDir, counts)
+    const { files } = folder
+    const planned = manifest.plan.shards
+    const summary = { counts, shards: { committed: shards.length, planned }, files }
+    const record = `${JSON.stringify(exportRecord(context, summary), null, 2)}\n`
+    await writeSynced(path.join(folder.path, 'export.json'), record)
     return summary
   })
 }
 
-function belongsTo({ row }: FilteredSample, { commit }: CommittedShard): boolean {
-  return row.row >= commit.rows.start && row.row < commit.rows.end
-}
-
-/** What export.json says; nothing in it depends on when or where the export was made. */
-function record(context: WriterContext, summary: ExportSummary, shards: number): Json {
-  const { request, manifest } = context
-  return JSON.parse(
-    JSON.stringify({
-      formatVersion: 1,
-      format: request.format,
-      ...(request.format === 'odvg' ? { dialect: request.dialect } : {}),
-      minScore: request.filter.score ?? manifest.teacher.defaultScore,
-      boxSupervision: request.options.boxSupervision,
-      recipe: { filter: request.filter, balance: request.balance, export: request.options },
-      counts: summary.counts,
-      files: summary.files,
-      provenance: {
-        groundmill: VERSION,
-        runId: manifest.runId,
-        shards: { committed: shards, planned: manifest.plan.shards },
-        teacher: manifest.teacher,
-        source: manifest.identity.source,
-        labelling: manifest.identity.config,
-      },
-    }),
-  ) as Json
-}
-
-interface ImageCopier {
-  nameOf(row: GroundingRow, shard: CommittedShard): string
-  copy(shard: CommittedShard, rows: readonly GroundingRow[]): Promise<void>
-}
-
-function createImageCopier({ options }: ExportRequest, root: string): ImageCopier {
-  const nameOf = (row: GroundingRow, shard: CommittedShard): string => {
-    if (options.images !== 'reference') return `${shardName(shard.id)}/${row.key}.${row.format}`
-    if (row.url === null || /^[a-z][a-z0-9+.-]*:\/\//i.test(row.url)) {
-      throw new ConfigError(
-        `export.images: reference needs local image files, but ${row.key} is ` +
-          `${row.url ?? 'inside an archive'}; use copy`,
-      )
-    }
-    return row.url
+/** From exported samples, so that both passes see the same text. */
+async function usedCategories(
+  filtered: FilteredRun,
+  categoryOf: CategoryOf,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const used = new Set<string>()
+  for await (const filteredSample of filtered.samples()) {
+    signal.throwIfAborted()
+    const sample = toExportSample(filteredSample, '', categoryOf)
+    for (const { category } of sample?.regions ?? []) used.add(category)
   }
-  const copy = async (shard: CommittedShard, rows: readonly GroundingRow[]): Promise<void> => {
-    if (options.images !== 'copy' || rows.length === 0) return
-    const missing = new Map(rows.map((row) => [row.key, row]))
-    const folder = path.join(root, shardName(shard.id))
-    await naming(folder, () => fs.mkdir(folder, { recursive: true }))
-    for await (const { key, name, bytes } of shard.images()) {
-      if (!missing.delete(key)) continue
-      const file = path.join(folder, name)
-      await naming(file, () => fs.writeFile(file, bytes))
+  return used
+}
+
+/** What a row became. */
+type ExportOutcome =
+  | { readonly row: GroundingRow; readonly dropped: SampleDrop; readonly uncategorized: number }
+  | {
+      readonly row: GroundingRow
+      readonly shard: CommittedShard
+      readonly sample: ExportSample
+      /** Regions whose phrase has no category. */
+      readonly uncategorized: number
     }
-    for (const { key, url, format } of missing.values()) {
-      const file = path.join(folder, `${key}.${format}`)
-      try {
-        await naming(file, () => fs.copyFile(url!, file, fs.constants.COPYFILE_FICLONE))
-      } catch (error) {
-        if (codeOf(error) !== 'ENOENT') throw error
-        throw new InputError(
-          `${url}: the image of ${key} is gone; restore it, or export with export.images=none`,
-          { cause: error },
-        )
-      }
+
+/** @param shards of the run that the rows come from, in order */
+async function* exportOutcomes(
+  filtered: FilteredRun,
+  shards: readonly CommittedShard[],
+  categoryOf: CategoryOf,
+  images: ExportOptions['images'],
+): AsyncGenerator<ExportOutcome> {
+  let at = 0
+  for await (const outcome of filtered.outcomes()) {
+    const { row } = outcome
+    if ('dropped' in outcome) {
+      yield { row, dropped: outcome.dropped, uncategorized: 0 }
+      continue
     }
+    while (row.row >= shards[at]!.commit.rows.end) at++
+    const shard = shards[at]!
+    const sample = toExportSample(outcome, imageName(row, shard, images), categoryOf)
+    const uncategorized = outcome.regions.length - (sample?.regions.length ?? 0)
+    yield sample === undefined
+      ? { row, dropped: 'no_category', uncategorized }
+      : { row, shard, sample, uncategorized }
   }
-  return { nameOf, copy }
+}
+
+async function writeOutcomes(
+  outcomes: AsyncIterable<ExportOutcome>,
+  context: WriterContext,
+  filtered: FilteredRun,
+  signal: AbortSignal,
+): Promise<Omit<ExportCounts, 'categories'>> {
+  const { folder, request } = context
+  const writer = request.format === 'coco' ? createCocoWriter(context) : createOdvgWriter(context)
+  const dropped = await folder.create('dropped.jsonl')
+  const gone = { samples: 0, regions: 0 }
+  let phrases = 0
+  let shard: CommittedShard | undefined
+  let kept: GroundingRow[] = []
+  const endShard = async () => {
+    if (shard !== undefined && request.options.images === 'copy') {
+      await copyImages(shard, kept, path.join(folder.path, 'images'), signal)
+    }
+    kept = []
+  }
+  for await (const outcome of outcomes) {
+    signal.throwIfAborted()
+    const { key, row } = outcome.row
+    gone.regions += outcome.uncategorized
+    if ('dropped' in outcome) {
+      if (outcome.dropped === 'no_category') gone.samples++
+      await dropped.write(`${JSON.stringify({ key, row, reason: outcome.dropped })}\n`)
+      continue
+    }
+    if (outcome.shard !== shard) {
+      await endShard()
+      shard = outcome.shard
+      await writer.beginShard(shard.id)
+    }
+    phrases += new Set(outcome.sample.regions.map(({ phrase }) => phrase)).size
+    kept.push(outcome.row)
+    await writer.write(outcome.sample)
+  }
+  await endShard()
+  await writer.close()
+  await folder.finish(dropped)
+  return { ...withoutUncategorized(filtered.counts(), gone), phrases }
+}
+
+/** The filter knows nothing of categories. */
+function withoutUncategorized(
+  counts: FilterCounts,
+  gone: { readonly samples: number; readonly regions: number },
+): FilterCounts {
+  const because = (count: number) => (count === 0 ? {} : { no_category: count })
+  return {
+    ...counts,
+    samples: counts.samples - gone.samples,
+    droppedSamples: { ...counts.droppedSamples, ...because(gone.samples) },
+    regions: counts.regions - gone.regions,
+    droppedCandidates: { ...counts.droppedCandidates, ...because(gone.regions) },
+  }
+}
+
+function nothingLeft(runDir: string, { rows, droppedSamples }: FilterCounts): InputError {
+  const reasons = Object.entries(droppedSamples).map(([reason, count]) => `${reason} ${count}`)
+  return new InputError(
+    `no sample of ${runDir} is left to export: of ${rows} rows went ${reasons.join(', ') || 'none'}; ` +
+      'a lower --min-score or other filter options may keep some',
+  )
 }

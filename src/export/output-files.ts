@@ -1,30 +1,36 @@
 // The folder of an export: made beside its place, given its name when it is complete.
 
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { ConfigError } from '../core/errors.ts'
-import { codeOf, naming, syncFolder, type FileDigest } from '../store/durable.ts'
+import { codeOf, makeFolder, naming, syncFolder, type FileDigest } from '../store/durable.ts'
+import { isDead, ownerOf, ownName } from '../store/owner.ts'
+import { EXPORT_RECORD } from './export-record.ts'
 
 const FLUSH_AT = 1 << 20
 
 /** A text file written piece by piece, with its digest. */
 export class OutputFile {
+  /** Relative to its folder. */
+  readonly name: string
+  readonly #path: string
   readonly #handle: fs.FileHandle
-  readonly #name: string
   readonly #hash = createHash('sha256')
   #size = 0
   #pending: string[] = []
   #pendingLength = 0
 
-  private constructor(handle: fs.FileHandle, name: string) {
+  private constructor(name: string, full: string, handle: fs.FileHandle) {
+    this.name = name
+    this.#path = full
     this.#handle = handle
-    this.#name = name
   }
 
-  static async create(name: string): Promise<OutputFile> {
-    await naming(name, () => fs.mkdir(path.dirname(name), { recursive: true }))
-    return new OutputFile(await naming(name, () => fs.open(name, 'wx')), name)
+  static async create(folder: string, name: string): Promise<OutputFile> {
+    const full = path.join(folder, name)
+    await makeFolder(path.dirname(full))
+    return new OutputFile(name, full, await naming(full, () => fs.open(full, 'wx')))
   }
 
   async write(text: string): Promise<void> {
@@ -33,14 +39,24 @@ export class OutputFile {
     if (this.#pendingLength >= FLUSH_AT) await this.#flush()
   }
 
+  /** What was written, read back piece by piece. */
+  async *read(): AsyncGenerator<string> {
+    await this.#flush()
+    const file = await fs.open(this.#path, 'r')
+    for await (const text of file.createReadStream({ encoding: 'utf8' })) yield text as string
+  }
+
   async close(): Promise<FileDigest> {
-    try {
-      await this.#flush()
-      await naming(this.#name, () => this.#handle.sync())
-    } finally {
-      await this.#handle.close()
-    }
+    await this.#flush()
+    await naming(this.#path, () => this.#handle.sync())
+    await this.#handle.close()
     return { size: this.#size, sha256: this.#hash.digest('hex') }
+  }
+
+  /** Closes the file as it is, and removes it. */
+  async discard(): Promise<void> {
+    await this.#handle.close()
+    await fs.rm(this.#path, { force: true })
   }
 
   async #flush(): Promise<void> {
@@ -49,12 +65,47 @@ export class OutputFile {
     this.#pendingLength = 0
     this.#hash.update(bytes)
     this.#size += bytes.length
-    await naming(this.#name, () => this.#handle.writeFile(bytes))
+    await naming(this.#path, () => this.#handle.writeFile(bytes))
+  }
+}
+
+/** The files of an export while they are written. */
+export class OutputFolder {
+  readonly path: string
+  /** Finished files by name, in the order in which they were finished. */
+  readonly files: Record<string, FileDigest> = {}
+  readonly #open = new Set<OutputFile>()
+
+  constructor(folder: string) {
+    this.path = folder
+  }
+
+  async create(name: string): Promise<OutputFile> {
+    const file = await OutputFile.create(this.path, name)
+    this.#open.add(file)
+    return file
+  }
+
+  async finish(file: OutputFile): Promise<void> {
+    this.files[file.name] = await file.close()
+    this.#open.delete(file)
+  }
+
+  /** Of a file that only helped to write another. */
+  async discard(file: OutputFile): Promise<void> {
+    this.#open.delete(file)
+    await file.discard()
+  }
+
+  async discardAll(): Promise<void> {
+    for (const file of this.#open) await file.discard().catch(() => undefined)
+    await fs.rm(this.path, { recursive: true, force: true })
   }
 }
 
 /**
- * Runs `write` in a hidden folder beside `to` and renames it when it is done.
+ * Runs `write` on a hidden folder beside `to`, which gets its name when it is done. What killed
+ * processes of this machine left there is removed.
  *
  * @param overwrite whether an earlier export at `to` gives way; nothing else ever does
  * @throws ConfigError if something is at `to` that may not be replaced
@@ -62,25 +113,55 @@ export class OutputFile {
 export async function writeFolder<T>(
   to: string,
   overwrite: boolean,
-  write: (folder: string) => Promise<T>,
+  write: (folder: OutputFolder) => Promise<T>,
 ): Promise<T> {
   const target = path.resolve(to)
   await assertReplaceable(target, to, overwrite)
-  const aside = `${path.dirname(target)}/.${path.basename(target)}.${randomBytes(4).toString('hex')}`
-  const folder = `${aside}.partial`
-  await naming(folder, () => fs.mkdir(folder, { recursive: true }))
+  await removeLeftovers(target)
+  const folder = new OutputFolder(ownName(partialName(target)))
+  await makeFolder(folder.path)
   try {
     const result = await write(folder)
-    await syncFolder(folder)
-    const isThere = await exists(target)
-    if (isThere) await fs.rename(target, `${aside}.old`)
-    await fs.rename(folder, target)
-    await syncFolder(path.dirname(target))
-    if (isThere) await fs.rm(`${aside}.old`, { recursive: true })
+    await syncFolder(folder.path)
+    await replaceFolder(folder.path, target, to)
     return result
   } catch (error) {
-    await fs.rm(folder, { recursive: true, force: true })
+    await folder.discardAll()
     throw error
+  }
+}
+
+/** Hidden, beside the target. */
+function partialName(target: string): string {
+  return path.join(path.dirname(target), `.${path.basename(target)}.partial`)
+}
+
+async function replaceFolder(folder: string, target: string, to: string): Promise<void> {
+  const old = `${folder}.old`
+  const isThere = await exists(target)
+  if (isThere) await fs.rename(target, old)
+  try {
+    await fs.rename(folder, target)
+  } catch (error) {
+    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') {
+      throw new ConfigError(`--to ${to}: another process has written there meanwhile`, {
+        cause: error,
+      })
+    }
+    if (isThere) await fs.rename(old, target)
+    throw error
+  }
+  await syncFolder(path.dirname(target))
+  if (isThere) await fs.rm(old, { recursive: true })
+}
+
+async function removeLeftovers(target: string): Promise<void> {
+  const folder = path.dirname(target)
+  const names = await fs.readdir(folder).catch(() => [])
+  for (const name of names) {
+    const owner = ownerOf(name, path.basename(partialName(target)))
+    if (owner === undefined || !isDead(owner)) continue
+    await fs.rm(path.join(folder, name), { recursive: true, force: true })
   }
 }
 
@@ -91,7 +172,7 @@ async function assertReplaceable(target: string, to: string, overwrite: boolean)
     throw error
   })
   if (names.length === 0) return
-  if (!names.includes('export.json')) {
+  if (!names.includes(EXPORT_RECORD)) {
     throw new ConfigError(`--to ${to} holds other files; choose a new or empty folder`)
   }
   if (!overwrite) {

@@ -3,6 +3,7 @@
 import { codePointIndex } from '../core/span.ts'
 import type { Box } from '../core/types.ts'
 import type { FilteredSample } from '../filter/filter.ts'
+import { normalName, type CategoryOf } from './categories.ts'
 
 export interface ExportRegion {
   /** Index into the sample's phrases. */
@@ -45,7 +46,7 @@ const LEADING_SPACE = new RegExp(`^${PYTHON_SPACE}*`, 'u')
 export function toExportSample(
   { row, regions }: FilteredSample,
   fileName: string,
-  categoryOf: (phrase: string, lemma: string) => string | undefined,
+  categoryOf: CategoryOf,
 ): ExportSample | undefined {
   const leading = LEADING_SPACE.exec(row.caption)![0].length
   // "İ" is the one character that grows in lower case.
@@ -64,11 +65,6 @@ export function toExportSample(
   if (kept.length === 0 && regions.length > 0) return undefined
   const { key, width, height } = row
   return { key, fileName, width, height, caption, phrases, regions: kept }
-}
-
-/** Lower case with single spaces. */
-export function normalName(text: string): string {
-  return text.toLowerCase().replace(/\s+/g, ' ').trim()
 }
 
 /** Two decimals, inside the image; a side that rounding or the image's edge made shorter than 1 px grows. */

@@ -1,30 +1,40 @@
 // Filters over a whole run: what one sample cannot decide alone. Rows come in run order, each time the
 // same, so that "the first of its kind" means the same in every pass.
 
-import { createHash } from 'node:crypto'
 import type { GroundingRow } from '../core/types.ts'
+import { surveyBalance } from './balance.ts'
 import {
-  filterSample,
-  perPhraseScore,
+  createSampleFilter,
   type CandidateDrop,
   type FilteredSample,
-  type LeastScore,
   type SampleDrop,
 } from './filter.ts'
 import type { BalanceOptions, FilterOptions } from './options.ts'
+import { surveyScores } from './phrase-share.ts'
+import { leastScoreOf } from './phrase-rules.ts'
+import { createRepeatFinder, readBlockedImages, surveyCaptions, type RowGate } from './repeats.ts'
 
+/** rows = samples + dropped samples; candidates = regions + dropped candidates. */
 export interface FilterCounts {
   readonly rows: number
   readonly samples: number
-  readonly regions: number
   readonly droppedSamples: Readonly<Partial<Record<SampleDrop, number>>>
+  readonly candidates: number
+  readonly regions: number
   readonly droppedCandidates: Readonly<Partial<Record<CandidateDrop, number>>>
 }
 
+export interface DroppedSample {
+  readonly row: GroundingRow
+  readonly dropped: SampleDrop
+}
+
 export interface FilteredRun {
-  /** Kept samples, in run order. */
+  /** One per row, in run order. */
+  outcomes(): AsyncIterable<FilteredSample | DroppedSample>
+  /** The kept ones. */
   samples(): AsyncIterable<FilteredSample>
-  /** Of the last complete pass. */
+  /** Of the last pass, as far as it went. */
   counts(): FilterCounts
 }
 
@@ -32,12 +42,13 @@ export interface FilteredRun {
 export type RowsOf = () => AsyncIterable<GroundingRow>
 
 /**
- * Surveys the run as often as the options need (no time for most), so that every later pass over
- * `samples()` gives the same samples.
+ * Surveys the run as often as the options need (not at all for most), so that every later pass gives
+ * the same samples.
  *
- * Memory: 16 bytes per kept sample for `dedup`, a few numbers per head lemma for the survey.
+ * Memory does not grow with the run, but for what repeats.ts, balance.ts and phrase-share.ts state.
  *
  * @param defaultScore the teacher's, for a filter without a score
+ * @throws ConfigError for an option that names a file which is no such file
  */
 export async function filterRun(
   rows: RowsOf,
@@ -46,195 +57,98 @@ export async function filterRun(
   defaultScore: number,
 ): Promise<FilteredRun> {
   const score = filter.score ?? defaultScore
-  const base = perPhraseScore(filter)
-  const leastScore =
-    filter.perPhraseShare === undefined
-      ? base
-      : await shareScores(rows, score, base, filter.perPhraseShare)
-  let tally = new Tally()
-  async function* unbalanced(): AsyncGenerator<FilteredSample> {
-    tally = new Tally()
-    const repeats = createRepeatFinder(filter)
+  const { perPhraseShare: share, blockedImages, maxCaptionRepeats } = filter
+  const own = leastScoreOf(filter)
+  const leastScore = share === undefined ? own : await surveyScores(rows(), score, own, share)
+  const filterSample = createSampleFilter(filter, score, leastScore)
+  const gates: RowGate[] = []
+  if (blockedImages !== undefined) {
+    gates.push(await readBlockedImages(blockedImages, filter.nearDuplicateBits ?? 0))
+  }
+  if (maxCaptionRepeats !== undefined) {
+    gates.push(await surveyCaptions(rows(), maxCaptionRepeats))
+  }
+  const gateOf: RowGate = (row) =>
+    gates.reduce<SampleDrop | undefined>((reason, gate) => reason ?? gate(row), undefined)
+
+  async function* unbalanced(tally: Tally): AsyncGenerator<FilteredSample | DroppedSample> {
+    const findRepeat = createRepeatFinder(filter)
     for await (const row of rows()) {
-      tally.rows++
-      const result = filterSample(row, filter, score, leastScore, tally.candidate)
-      const repeat = typeof result === 'string' ? result : repeats(row)
-      if (typeof result === 'string' || repeat !== undefined) tally.sample(repeat as SampleDrop)
-      else yield result
+      const gone = gateOf(row)
+      if (gone !== undefined) {
+        tally.candidate('sample_dropped', row.candidates.length)
+        yield { row, dropped: gone }
+        continue
+      }
+      const result = filterSample(row, tally.candidate)
+      if (typeof result === 'string') {
+        yield { row, dropped: result }
+        continue
+      }
+      const repeat = findRepeat(row)
+      if (repeat === undefined) {
+        yield result
+        continue
+      }
+      tally.candidate('sample_dropped', result.regions.length)
+      yield { row, dropped: repeat }
     }
   }
-  const isBalanced = balance.phrase !== undefined || balance.minCount > 1
-  const lemmas = isBalanced ? await countLemmas(unbalanced()) : new Map<string, number>()
-  return {
-    counts: () => tally.counts(),
-    async *samples() {
-      for await (const sample of unbalanced()) {
-        const kept = isBalanced ? balanceSample(sample, lemmas, balance) : sample
-        if (typeof kept === 'string') {
-          tally.sample(kept)
-        } else {
-          tally.keep(kept)
-          yield kept
-        }
-      }
-    },
+  const newBalance = await surveyBalance(() => keptOf(unbalanced(new Tally())), filter, balance)
+
+  let tally = new Tally()
+  async function* outcomes(): AsyncGenerator<FilteredSample | DroppedSample> {
+    const mine = (tally = new Tally())
+    const balanceSample = newBalance()
+    for await (const outcome of unbalanced(mine)) {
+      const result = 'dropped' in outcome ? outcome : balanceSample(outcome, mine.candidate)
+      const final = typeof result === 'string' ? { row: outcome.row, dropped: result } : result
+      mine.outcome(final)
+      yield final
+    }
   }
+  return { outcomes, samples: () => keptOf(outcomes()), counts: () => tally.counts() }
+}
+
+async function* keptOf(
+  outcomes: AsyncIterable<FilteredSample | DroppedSample>,
+): AsyncGenerator<FilteredSample> {
+  for await (const outcome of outcomes) if (!('dropped' in outcome)) yield outcome
 }
 
 class Tally {
-  rows = 0
+  #rows = 0
   #samples = 0
+  #candidates = 0
   #regions = 0
   readonly #droppedSamples: Partial<Record<SampleDrop, number>> = {}
   readonly #droppedCandidates: Partial<Record<CandidateDrop, number>> = {}
 
-  readonly candidate = (reason: CandidateDrop): void => {
-    this.#droppedCandidates[reason] = (this.#droppedCandidates[reason] ?? 0) + 1
+  readonly candidate = (reason: CandidateDrop, count: number): void => {
+    if (count === 0) return
+    this.#droppedCandidates[reason] = (this.#droppedCandidates[reason] ?? 0) + count
   }
 
-  sample(reason: SampleDrop): void {
-    this.#droppedSamples[reason] = (this.#droppedSamples[reason] ?? 0) + 1
-  }
-
-  keep({ regions }: FilteredSample): void {
-    this.#samples++
-    this.#regions += regions.length
+  outcome(outcome: FilteredSample | DroppedSample): void {
+    this.#rows++
+    this.#candidates += outcome.row.candidates.length
+    if ('dropped' in outcome) {
+      const reason = outcome.dropped
+      this.#droppedSamples[reason] = (this.#droppedSamples[reason] ?? 0) + 1
+    } else {
+      this.#samples++
+      this.#regions += outcome.regions.length
+    }
   }
 
   counts(): FilterCounts {
     return {
-      rows: this.rows,
+      rows: this.#rows,
       samples: this.#samples,
-      regions: this.#regions,
       droppedSamples: { ...this.#droppedSamples },
+      candidates: this.#candidates,
+      regions: this.#regions,
       droppedCandidates: { ...this.#droppedCandidates },
     }
   }
-}
-
-function createRepeatFinder(filter: FilterOptions): (row: GroundingRow) => SampleDrop | undefined {
-  const seen = new Set<string>()
-  const near =
-    filter.nearDuplicateBits === undefined ? undefined : createNearFinder(filter.nearDuplicateBits)
-  return (row) => {
-    if (filter.dedup !== 'none') {
-      const what = filter.dedup === 'pair' ? `${row.sha256}\n${row.caption}` : row.sha256
-      const mark = createHash('sha256').update(what).digest().toString('latin1', 0, 16)
-      if (seen.has(mark)) return filter.dedup === 'pair' ? 'duplicate_pair' : 'duplicate_image'
-      seen.add(mark)
-    }
-    return near?.(row) === true ? 'near_duplicate' : undefined
-  }
-}
-
-const HASH_BITS = 64
-
-/**
- * Finds an earlier hash of another image within `bits`: of bits + 1 pieces of two such hashes at
- * least one is equal, so only hashes that share a piece are compared.
- */
-function createNearFinder(bits: number): (row: GroundingRow) => boolean {
-  const width = Math.ceil(HASH_BITS / (bits + 1))
-  const pieces = Array.from(
-    { length: bits + 1 },
-    () => new Map<bigint, { hash: bigint; sha: string }[]>(),
-  )
-  const mask = (1n << BigInt(width)) - 1n
-  return ({ dhash, sha256 }) => {
-    const hash = BigInt(`0x${dhash}`)
-    const keys = pieces.map((_, index) => (hash >> BigInt(index * width)) & mask)
-    const isNear = keys.some((key, index) =>
-      // The same image with another caption is `dedup`'s affair.
-      pieces[index]!.get(key)?.some(
-        (one) => one.sha !== sha256 && distance(one.hash, hash) <= bits,
-      ),
-    )
-    if (!isNear) {
-      for (const [index, key] of keys.entries()) {
-        const list = pieces[index]!.get(key)
-        if (list === undefined) pieces[index]!.set(key, [{ hash, sha: sha256 }])
-        else list.push({ hash, sha: sha256 })
-      }
-    }
-    return isNear
-  }
-}
-
-function distance(a: bigint, b: bigint): number {
-  let count = 0
-  for (let rest = a ^ b; rest > 0n; rest &= rest - 1n) count++
-  return count
-}
-
-const HISTOGRAM_BINS = 1000
-
-/** The score, per head lemma, above which the wanted share of its candidates lies. */
-async function shareScores(
-  rows: RowsOf,
-  score: number,
-  base: LeastScore,
-  share: number,
-): Promise<LeastScore> {
-  const histograms = new Map<string, Uint32Array>()
-  for await (const row of rows()) {
-    for (const candidate of row.candidates) {
-      if (candidate.score < base(row, candidate.phrase, score)) continue
-      const { lemma } = row.phrases[candidate.phrase]!
-      let histogram = histograms.get(lemma)
-      if (histogram === undefined) {
-        histogram = new Uint32Array(HISTOGRAM_BINS + 1)
-        histograms.set(lemma, histogram)
-      }
-      histogram[Math.floor(candidate.score * HISTOGRAM_BINS)]!++
-    }
-  }
-  const scores = new Map([...histograms].map(([lemma, bins]) => [lemma, scoreOfShare(bins, share)]))
-  return (row, phrase, common) =>
-    Math.max(base(row, phrase, common), scores.get(row.phrases[phrase]!.lemma) ?? 0)
-}
-
-function scoreOfShare(bins: Uint32Array, share: number): number {
-  const wanted = Math.ceil(share * bins.reduce((sum, count) => sum + count, 0))
-  let above = 0
-  for (let bin = bins.length - 1; bin > 0; bin--) {
-    above += bins[bin]!
-    if (above >= wanted) return bin / HISTOGRAM_BINS
-  }
-  return 0
-}
-
-function lemmasOf({ row, regions }: FilteredSample): Set<string> {
-  return new Set(regions.map(({ phrase }) => row.phrases[phrase]!.lemma))
-}
-
-async function countLemmas(samples: AsyncIterable<FilteredSample>): Promise<Map<string, number>> {
-  const counts = new Map<string, number>()
-  for await (const sample of samples) {
-    for (const lemma of lemmasOf(sample)) counts.set(lemma, (counts.get(lemma) ?? 0) + 1)
-  }
-  return counts
-}
-
-function balanceSample(
-  sample: FilteredSample,
-  counts: ReadonlyMap<string, number>,
-  { phrase: wanted, minCount, seed }: BalanceOptions,
-): FilteredSample | SampleDrop {
-  const { row } = sample
-  const regions = sample.regions.filter(
-    ({ phrase }) => counts.get(row.phrases[phrase]!.lemma)! >= minCount,
-  )
-  if (regions.length === 0 && sample.regions.length > 0) return 'rare_phrases'
-  const kept = regions.length === sample.regions.length ? sample : { row, regions }
-  if (wanted === undefined) return kept
-  const isDrawn = [...lemmasOf(kept)].some(
-    (lemma) =>
-      uniform(`${seed}\n${lemma}\n${row.sha256}\n${row.caption}`) < wanted / counts.get(lemma)!,
-  )
-  return isDrawn ? kept : 'balanced_away'
-}
-
-/** [0, 1), from the text alone. */
-function uniform(text: string): number {
-  return createHash('sha256').update(text).digest().readUInt32BE(0) / 2 ** 32
 }

@@ -4,6 +4,7 @@ import { boxArea, boxHeight, boxWidth, clipBox } from '../core/box.ts'
 import type { Box, Candidate, GroundingRow } from '../core/types.ts'
 import { nms } from './nms.ts'
 import type { FilterOptions } from './options.ts'
+import { leastScoreOf, nestedPhrases, phraseAdmission, type LeastScore } from './phrase-rules.ts'
 
 export interface KeptRegion {
   /** Index into the row's phrases. */
@@ -18,9 +19,24 @@ export interface FilteredSample {
   readonly regions: readonly KeptRegion[]
 }
 
-/** Why a candidate is no region. */
+/** Why a candidate is no region, in the order in which the rules are asked. */
 export type CandidateDrop =
-  'box_outside' | 'box_small' | 'box_large' | 'score' | 'nms' | 'other_label'
+  | 'phrase_blocked'
+  | 'box_outside'
+  | 'box_small'
+  | 'box_aspect'
+  | 'box_large'
+  | 'score'
+  | 'other_label'
+  | 'nms'
+  | 'nested_phrase'
+  | 'phrase_full'
+  | 'image_full'
+  | 'rare_phrase'
+  | 'common_phrase'
+  | 'no_category'
+  /** The sample went as a whole. */
+  | 'sample_dropped'
 
 /** Why a sample is not exported. */
 export type SampleDrop =
@@ -28,143 +44,193 @@ export type SampleDrop =
   | 'too_few_phrases'
   | 'image_score'
   | 'grounded_share'
+  | 'blocked_image'
+  | 'repeated_caption'
   | 'duplicate_pair'
   | 'duplicate_image'
   | 'near_duplicate'
   | 'rare_phrases'
   | 'balanced_away'
+  | 'common_phrases'
+  | 'not_drawn'
   | 'no_category'
 
-export type CountDrop = (reason: CandidateDrop) => void
+export type CountDrop = (reason: CandidateDrop, count: number) => void
 
-/** Least score of a phrase, given the one that holds for all. */
-export type LeastScore = (row: GroundingRow, phrase: number, score: number) => number
-
-export function phraseName(row: GroundingRow, phrase: number): string {
-  return row.phrases[phrase]!.text.toLowerCase().replace(/\s+/g, ' ').trim()
-}
-
-/** Scores by phrase or lemma in place of the common one. */
-export function perPhraseScore(options: FilterOptions): LeastScore {
-  const scores = new Map(Object.entries(options.perPhraseScore))
-  if (scores.size === 0) return (_row, _phrase, score) => score
-  return (row, phrase, score) =>
-    scores.get(phraseName(row, phrase)) ?? scores.get(row.phrases[phrase]!.lemma) ?? score
-}
+/** @returns the sample with its regions, or why it goes */
+export type SampleFilter = (row: GroundingRow, countDrop?: CountDrop) => FilteredSample | SampleDrop
 
 /**
  * @param score least score for the first pass, where no other holds
- * @returns the sample with its regions, or why it goes
+ * @param leastScore of single phrases; default: what the options say
  */
-export function filterSample(
-  row: GroundingRow,
+export function createSampleFilter(
   options: FilterOptions,
   score: number,
-  leastScore: LeastScore = perPhraseScore(options),
-  countDrop: CountDrop = () => undefined,
-): FilteredSample | SampleDrop {
-  const usable = usableBoxes(row, options, countDrop)
-  const passed = passCandidates(row, usable, options, score, leastScore)
-  for (let below = passed.length; below < usable.length; below++) countDrop('score')
-  const regions = suppress(passed, options, countDrop)
+  leastScore: LeastScore = leastScoreOf(options),
+): SampleFilter {
+  const isAdmitted = phraseAdmission(options)
+  return (row, countDrop = () => undefined) => {
+    const admitted = row.phrases.map(isAdmitted)
+    const usable = usableBoxes(row, admitted, options, countDrop)
+    const passed = passCandidates(row, usable, options, score, leastScore)
+    countDrop('score', usable.length - passed.length)
+    const regions = suppress(row, passed, options, countDrop)
+    const reason = gateSample(row, regions, options, admitted.filter(Boolean).length)
+    if (reason === undefined) return { row, regions }
+    countDrop('sample_dropped', regions.length)
+    return reason
+  }
+}
+
+/**
+ * The rules about a sample as a whole.
+ *
+ * @param phraseCount phrases that could have had a box
+ * @returns why it goes, or undefined if it stays
+ */
+export function gateSample(
+  row: GroundingRow,
+  regions: readonly KeptRegion[],
+  { minBoxesPerImage, minPhrases, imageHasScore, groundedShare }: FilterOptions,
+  phraseCount = row.phrases.length,
+): SampleDrop | undefined {
   const grounded = new Set(regions.map(({ phrase }) => phrase)).size
-  if (regions.length < options.minBoxesPerImage) return 'too_few_boxes'
-  if (grounded < options.minPhrases) return 'too_few_phrases'
-  const { imageHasScore } = options
-  if (imageHasScore !== undefined && !regions.some((region) => region.score >= imageHasScore)) {
+  if (regions.length < minBoxesPerImage) return 'too_few_boxes'
+  if (grounded < minPhrases) return 'too_few_phrases'
+  if (imageHasScore !== undefined && !regions.some(({ score }) => reaches(score, imageHasScore))) {
     return 'image_score'
   }
-  const share = row.phrases.length === 0 ? 0 : grounded / row.phrases.length
-  if (share < options.groundedShare) return 'grounded_share'
-  return { row, regions }
+  const share = phraseCount === 0 ? 0 : grounded / phraseCount
+  return share < groundedShare ? 'grounded_share' : undefined
+}
+
+/** Scores are stored as 32-bit floats: 0.65 of the store is below 0.65 of the config. */
+function reaches(score: number, least: number): boolean {
+  return score >= Math.fround(least)
 }
 
 function usableBoxes(
   row: GroundingRow,
+  admitted: readonly boolean[],
   { box: rules }: FilterOptions,
   countDrop: CountDrop,
 ): Candidate[] {
-  const { width, height } = row
-  const kept: Candidate[] = []
-  for (const candidate of row.candidates) {
-    const clipped = clipBox(candidate.box, width, height)
+  return row.candidates.flatMap((candidate) => {
+    const clipped = clipBox(candidate.box, row.width, row.height)
     const isInside = sameBox(clipped, candidate.box)
-    if (!rules.clip && !isInside) {
-      countDrop('box_outside')
-    } else if (
-      !(Math.min(boxWidth(clipped), boxHeight(clipped)) >= Math.max(rules.minSide, 1e-6))
-    ) {
-      countDrop('box_small')
-    } else if (boxArea(clipped) > (rules.maxAreaShare ?? 1) * width * height) {
-      countDrop('box_large')
-    } else {
-      kept.push(isInside ? candidate : { ...candidate, box: clipped })
+    const short = Math.min(boxWidth(clipped), boxHeight(clipped))
+    const long = Math.max(boxWidth(clipped), boxHeight(clipped))
+    let reason: CandidateDrop | undefined
+    if (admitted[candidate.phrase] !== true) reason = 'phrase_blocked'
+    else if (!rules.clip && !isInside) reason = 'box_outside'
+    // Negated, so that NaN goes, too.
+    else if (!(short > 0 && short >= rules.minSide)) reason = 'box_small'
+    else if (long > short * (rules.maxAspect ?? Infinity)) reason = 'box_aspect'
+    else if (boxArea(clipped) > (rules.maxAreaShare ?? 1) * row.width * row.height) {
+      reason = 'box_large'
     }
-  }
-  return kept
+    if (reason === undefined) return [isInside ? candidate : { ...candidate, box: clipped }]
+    countDrop(reason, 1)
+    return []
+  })
 }
 
 function sameBox(a: Box, b: Box): boolean {
   return a.x1 === b.x1 && a.y1 === b.y1 && a.x2 === b.x2 && a.y2 === b.y2
 }
 
+/** With the IoU that holds among the boxes of its phrase. */
+interface Passed extends Candidate {
+  readonly iou: number
+}
+
 /** Candidates above the first score, and above the later ones for phrases that have none yet. */
 function passCandidates(
   row: GroundingRow,
   candidates: readonly Candidate[],
-  options: FilterOptions,
+  { passes, nms: rule }: FilterOptions,
   score: number,
   leastScore: LeastScore,
-): Candidate[] {
-  const passed: Candidate[] = []
+): Passed[] {
+  const passed: Passed[] = []
   const grounded = new Set<number>()
-  for (const pass of [score, ...options.passes.map((one) => one.score)]) {
+  for (const pass of [{ score, iou: undefined }, ...passes]) {
     const found = candidates.filter(
-      ({ phrase, score: own }) => !grounded.has(phrase) && own >= leastScore(row, phrase, pass),
+      (one) =>
+        !grounded.has(one.phrase) && reaches(one.score, leastScore(row, one.phrase, pass.score)),
     )
     for (const { phrase } of found) grounded.add(phrase)
-    passed.push(...found)
+    passed.push(...found.map((one) => ({ ...one, iou: pass.iou ?? rule.iou })))
   }
   return passed
 }
 
-/** NMS and, if wanted, one label per box; by phrase, then by score descending. */
+/** The rules that compare boxes with each other; by phrase, then by score descending. */
 function suppress(
-  candidates: readonly Candidate[],
-  { nms: rule, bestLabelPerBox }: FilterOptions,
+  row: GroundingRow,
+  passed: readonly Passed[],
+  options: FilterOptions,
   countDrop: CountDrop,
 ): KeptRegion[] {
-  let kept = [...candidates].sort(byScore)
-  if (bestLabelPerBox) {
-    const taken = new Set<string>()
-    kept = kept.filter(({ box }) => {
-      const place = `${box.x1},${box.y1},${box.x2},${box.y2}`
-      if (taken.has(place)) {
-        countDrop('other_label')
-        return false
-      }
-      taken.add(place)
-      return true
-    })
+  const { bestLabelPerBox, nested, maxBoxesPerPhrase, maxBoxesPerImage } = options
+  let kept = [...passed].sort(byScore)
+  const keep = (reason: CandidateDrop, next: Passed[]) => {
+    countDrop(reason, kept.length - next.length)
+    kept = next
   }
-  if (rule.scope !== 'none') {
-    const groups = new Map<number, Candidate[]>()
-    for (const candidate of kept) {
-      const group = rule.scope === 'all' ? 0 : candidate.phrase
-      const members = groups.get(group)
-      if (members === undefined) groups.set(group, [candidate])
-      else members.push(candidate)
-    }
-    kept = [...groups.values()].flatMap((members) => {
-      const survivors = nms(
-        members.map(({ box }) => box),
-        rule.iou,
-      )
-      for (let gone = survivors.length; gone < members.length; gone++) countDrop('nms')
-      return survivors.map((index) => members[index]!)
-    })
+  if (bestLabelPerBox) keep('other_label', firstPerBox(kept))
+  keep('nms', suppressOverlaps(kept, options.nms.scope))
+  if (nested !== 'keep') {
+    const gone = nestedPhrases(row, new Set(kept.map(({ phrase }) => phrase)), nested)
+    keep(
+      'nested_phrase',
+      kept.filter(({ phrase }) => !gone.has(phrase)),
+    )
   }
-  return kept.sort((a, b) => a.phrase - b.phrase || byScore(a, b))
+  if (maxBoxesPerPhrase !== undefined) {
+    keep(
+      'phrase_full',
+      byPhrase(kept).flatMap((boxes) => boxes.slice(0, maxBoxesPerPhrase)),
+    )
+  }
+  if (maxBoxesPerImage !== undefined) {
+    keep('image_full', [...kept].sort(byScore).slice(0, maxBoxesPerImage))
+  }
+  return kept
+    .sort((a, b) => a.phrase - b.phrase || byScore(a, b))
+    .map(({ phrase, score, box }) => ({ phrase, score, box }))
+}
+
+function firstPerBox(sorted: readonly Passed[]): Passed[] {
+  const taken = new Set<string>()
+  return sorted.filter(({ box }) => {
+    const place = `${box.x1},${box.y1},${box.x2},${box.y2}`
+    return !taken.has(place) && taken.add(place)
+  })
+}
+
+function suppressOverlaps(
+  sorted: readonly Passed[],
+  scope: FilterOptions['nms']['scope'],
+): Passed[] {
+  if (scope === 'none') return [...sorted]
+  const groups = scope === 'all' ? [sorted] : byPhrase(sorted)
+  return groups.flatMap((members) => {
+    const boxes = members.map(({ box }) => box)
+    return nms(boxes, members[0]?.iou ?? 1).map((index) => members[index]!)
+  })
+}
+
+/** Groups in which the order stays. */
+function byPhrase(candidates: readonly Passed[]): Passed[][] {
+  const groups = new Map<number, Passed[]>()
+  for (const candidate of candidates) {
+    const members = groups.get(candidate.phrase)
+    if (members === undefined) groups.set(candidate.phrase, [candidate])
+    else members.push(candidate)
+  }
+  return [...groups.values()]
 }
 
 /** A total order, so that ties do not depend on the order of the store. */

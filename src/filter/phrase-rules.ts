@@ -1,0 +1,88 @@
+// What the filter knows of a phrase beyond its boxes: its name, its type, the score it needs.
+
+import type { GroundingRow, Phrase } from '../core/types.ts'
+import type { FilterOptions } from './options.ts'
+
+/** Lower case with single spaces. */
+export function phraseName({ text }: Pick<Phrase, 'text'>): string {
+  return text.toLowerCase().replace(/\s+/g, ' ').trim()
+}
+
+/** Least score of a phrase, given the one that holds for all. */
+export type LeastScore = (row: GroundingRow, phrase: number, score: number) => number
+
+export type PhraseType = keyof FilterOptions['perTypeScore']
+
+/** Words before a head that say which or how many, not what it is like. */
+const DETERMINERS = new Set(
+  (
+    'a an the this that these those my your his her its our their some any each every all both no ' +
+    'another other several many few one two three four five six seven eight nine ten eleven twelve'
+  ).split(' '),
+)
+
+/** By what stands around the head noun; a compound's first noun counts as a modifier. */
+export function phraseType(phrase: Phrase): PhraseType {
+  const words = phraseName(phrase).split(' ')
+  const head = phrase.head.toLowerCase()
+  const at = words.findIndex(
+    (word) => word === head || word.replace(/[^\p{L}\p{N}]+$/u, '') === head,
+  )
+  if (at === -1) return words.length === 1 ? 'bare' : 'modified'
+  if (at < words.length - 1) return 'expression'
+  const isBare = words.slice(0, at).every((word) => DETERMINERS.has(word) || /^\d+$/.test(word))
+  return isBare ? 'bare' : 'modified'
+}
+
+/** Scores by phrase, lemma or type in place of the common one. */
+export function leastScoreOf({ perPhraseScore, perTypeScore }: FilterOptions): LeastScore {
+  const scores = new Map(Object.entries(perPhraseScore))
+  const hasTypes = Object.values(perTypeScore).some((one) => one !== undefined)
+  if (scores.size === 0 && !hasTypes) return (_row, _phrase, score) => score
+  return (row, index, score) => {
+    const phrase = row.phrases[index]!
+    return (
+      scores.get(phraseName(phrase)) ??
+      scores.get(phrase.lemma) ??
+      (hasTypes ? perTypeScore[phraseType(phrase)] : undefined) ??
+      score
+    )
+  }
+}
+
+/** Whether a phrase may have regions. */
+export function phraseAdmission({
+  onlyPhrases,
+  blockPhrases,
+}: Pick<FilterOptions, 'onlyPhrases' | 'blockPhrases'>): (phrase: Phrase) => boolean {
+  const namesOf = (list: readonly string[]) => new Set(list.map((text) => phraseName({ text })))
+  const only = onlyPhrases === undefined ? undefined : namesOf(onlyPhrases)
+  const blocked = namesOf(blockPhrases)
+  return (phrase) => {
+    const name = phraseName(phrase)
+    const isIn = (names: ReadonlySet<string>) => names.has(name) || names.has(phrase.lemma)
+    return !isIn(blocked) && (only === undefined || isIn(only))
+  }
+}
+
+/**
+ * Phrases of the set that lie inside another of the set.
+ *
+ * @param phrases indices into the row's phrases
+ */
+export function nestedPhrases(
+  row: GroundingRow,
+  phrases: ReadonlySet<number>,
+  by: 'span' | 'text',
+): Set<number> {
+  const all = [...phrases].map((index) => {
+    const { start, end } = row.phrases[index]!
+    return { index, start, end, name: phraseName(row.phrases[index]!) }
+  })
+  const isInside = (a: (typeof all)[number], b: (typeof all)[number]) =>
+    (b.start <= a.start && a.end <= b.end && b.end - b.start > a.end - a.start) ||
+    (by === 'text' && b.name.length > a.name.length && b.name.includes(a.name))
+  return new Set(
+    all.filter((one) => all.some((other) => isInside(one, other))).map(({ index }) => index),
+  )
+}
