@@ -7,6 +7,12 @@ import { CLAUSE_OPENERS } from './words/closed.ts'
 import { GROUPS } from './words/of.ts'
 
 const NOMINAL = MAY.noun | MAY.plural | MAY.name
+/** Before a noun of whatever form, "two woman": more than one. */
+const MANY = new Set(
+  'two three four five six seven eight nine ten eleven twelve several many few both these those'.split(
+    ' ',
+  ),
+)
 const openers = new Set(CLAUSE_OPENERS)
 const groups = new Set(GROUPS)
 /** Plurals without -s, and nouns that take either number. */
@@ -116,8 +122,9 @@ function numberOf(words: readonly Word[], start: number, end: number) {
   const isJoined =
     start > 1 && words[start - 1]!.tag === 'C' && 'NP'.includes(words[start - 2]!.tag)
   const isPlural =
-    ((head.may & MAY.plural) !== 0 || PLURALS.has(head.lower) || /[^sui]s$/.test(head.lower)) &&
-    !isSingular
+    MANY.has(first) ||
+    (((head.may & MAY.plural) !== 0 || PLURALS.has(head.lower) || /[^sui]s$/.test(head.lower)) &&
+      !isSingular)
   return {
     mayBePlural: isPlural || isGroup || isJoined,
     maySingular: !isPlural,

@@ -85,7 +85,7 @@ const FROM_COMPROMISE: Readonly<Record<string, readonly [Tag, number]>> = {
   Demonym: ['J', MAY.adjective | MAY.noun],
   Infinitive: ['V', MAY.base],
   Verb: ['V', MAY.base],
-  // Nearly every -s form is a plural too ("dishes"); those of VERBS are not.
+  // A plural too, unless no noun has it; see #settleThirdPersons.
   PresentTense: ['N', MAY.thirdPerson | MAY.plural],
   PastTense: ['E', MAY.past],
   Participle: ['E', MAY.past],
@@ -150,6 +150,7 @@ export class Lexicon {
     this.#suffixes = model.two.suffixPatterns
     this.#addCompromise(model)
     this.#addOwn()
+    this.#settleThirdPersons(model.one.lexicon)
   }
 
   /** @param lower lower case, as a token has it */
@@ -178,11 +179,9 @@ export class Lexicon {
     for (const [word, kind] of Object.entries(two.switches)) {
       const may = SWITCHES[kind] ?? 0
       const old = this.#words.get(word)
-      this.#words.set(word, {
-        tag: old?.tag ?? tagOf(may),
-        may: may | (old?.may ?? 0),
-        isKnown: true,
-      })
+      const all = may | (old?.may ?? 0)
+      const tag = (all & MAY.gerund) !== 0 && old?.tag === 'V' ? 'G' : (old?.tag ?? tagOf(may))
+      this.#words.set(word, { tag, may: all, isKnown: true })
     }
   }
 
@@ -211,6 +210,7 @@ export class Lexicon {
     widen(IRREGULAR_PARTICIPLES, MAY.past)
     widen(ADJECTIVES, MAY.adjective)
     add(COLOURS, 'J', MAY.adjective)
+    add(['light'], 'J', MAY.adjective | MAY.noun)
     add(LY_ADJECTIVES, 'J', MAY.adjective)
     for (const word of ING_THINGS) widen([word], word.endsWith('s') ? MAY.plural : MAY.noun)
     add(ADVERBS, 'R', MAY.adverb)
@@ -223,6 +223,19 @@ export class Lexicon {
     add(DETERMINERS, 'D', 0)
     add(RELATIVES, 'W', 0)
     add(['to'], 'T', 0)
+  }
+
+  /** "arrives" is a verb alone, "dishes" a plural as well: its singular may be a noun. */
+  #settleThirdPersons(lexicon: CompromiseModel['one']['lexicon']): void {
+    for (const [word, tags] of Object.entries(lexicon)) {
+      const entry = this.#words.get(word)
+      if (entry?.may !== (MAY.thirdPerson | MAY.plural) || ![tags].flat().includes('PresentTense'))
+        continue
+      const stems = this.#singulars(word).flatMap((one) => this.#words.get(one) ?? [])
+      const isNoun = stems.some(({ may }) => (may & (MAY.noun | MAY.name)) !== 0)
+      if (isNoun || stems.length === 0 || NOUN_OR_VERB.some((one) => addS(one) === word)) continue
+      this.#words.set(word, { tag: 'V', may: MAY.thirdPerson, isKnown: true })
+    }
   }
 
   #guess(lower: string): Entry {

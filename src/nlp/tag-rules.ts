@@ -22,7 +22,7 @@ import {
 import { CLAUSE_OPENERS } from './words/closed.ts'
 import { COLOURS } from './words/adjectives.ts'
 import { VERBS } from './words/verbs.ts'
-import { NOUN_OR_VERB } from './words/nouns.ts'
+import { ANIMATE, NOUN_FIRST, NOUN_OR_VERB } from './words/nouns.ts'
 
 export interface TagRule {
   readonly name: string
@@ -44,6 +44,8 @@ const compoundParticiples = new Set(COMPOUND_PARTICIPLES)
 const openers = new Set(CLAUSE_OPENERS)
 const colours = new Set(COLOURS)
 const verbs = new Set(VERBS)
+const nounFirst = new Set(NOUN_FIRST.flatMap((noun) => [noun, addS(noun)]))
+const animate = new Set(ANIMATE)
 
 const commonVerbs = new Set([...VERBS, ...NOUN_OR_VERB].flatMap((verb) => [verb, addS(verb)]))
 
@@ -72,6 +74,20 @@ function isBareColour(words: readonly Word[], i: number): boolean {
     (left.tag === 'J' && isBareColour(words, i - 1)) ||
     (left.tag === 'C' && isBareColour(words, i - 2))
   )
+}
+
+function startsWithArticle(words: readonly Word[], i: number): boolean {
+  return ARTICLES.has(words[phraseStart(words, i)]!.lower)
+}
+
+function isAfterAnimate(words: readonly Word[], i: number): boolean {
+  return tagBefore(words, i) === 'N' && animate.has(words[i - 1]!.lower)
+}
+
+/** "shopping bags", "dining table". */
+function isCompound(words: readonly Word[], i: number): boolean {
+  const next = words[i + 1]
+  return compounds.has(words[i]!.lower) && next?.gap === 'space' && compoundHeads.has(next.lower)
 }
 
 /** A verb that captions use, so that the word is not taken for a rare plural or a modifier. */
@@ -114,6 +130,9 @@ export const RULES: readonly TagRule[] = [
       }
       const next = tagAfter(words, i)
       if (next === '' || 'IAOCKWT'.includes(next)) return 'O'
+      const may = words[i + 1]!.may
+      if (lower === 'both' && (may & MAY.base) !== 0 && (may & MAY.plural) === 0) return 'O'
+      if (lower === 'her' && next === 'V' && (may & MAY.thirdPerson) !== 0) return 'O'
       if (QUANTIFIERS.has(lower) && next === 'G' && !modifiers.has(words[i + 1]!.lower)) return 'O'
       return undefined
     },
@@ -127,7 +146,7 @@ export const RULES: readonly TagRule[] = [
       const next = words[i + 1]
       if (next === undefined || next.gap !== 'space' || !QUANTIFIERS.has(words[i]!.lower))
         return undefined
-      if (next.tag === 'G' && !modifiers.has(next.lower)) return 'O'
+      if (next.tag === 'G' && !modifiers.has(next.lower) && !isCompound(words, i + 1)) return 'O'
       return words[i]!.lower === 'one' &&
         (next.may & MAY.thirdPerson) !== 0 &&
         tagBefore(words, i) !== 'J'
@@ -188,7 +207,7 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       const { lower, tag } = words[i]!
       if (tagBefore(words, i) !== 'D' || lower === 'of') return undefined
-      if (tag === 'R' && !/^(?:back|overhead|away|upside|home|downtown|then)$/.test(lower))
+      if (tag === 'R' && !/^(?:back|overhead|away|upside|home|downtown|then|still)$/.test(lower))
         return undefined
       if (isBeforeNoun(words, i)) return 'J'
       return /^(?:past|inside|outside|back)$/.test(lower) ? 'N' : undefined
@@ -238,9 +257,9 @@ export const RULES: readonly TagRule[] = [
         tagBefore(words, i) === ''
       )
         return undefined
-      return !clauseHasVerb(words, i) && endsPhrase(words, i) && tagAfter(words, i) !== ''
-        ? 'V'
-        : undefined
+      const next = tagAfter(words, i)
+      if (next === 'G' && (words[i]!.may & MAY.noun) !== 0) return undefined
+      return !clauseHasVerb(words, i) && endsPhrase(words, i) && next !== '' ? 'V' : undefined
     },
   },
   {
@@ -249,8 +268,9 @@ export const RULES: readonly TagRule[] = [
     reason: '"building", "clothing", "ceiling" are things unless "is" stands before',
     example: { caption: 'A man near building', word: 'building', tag: 'N' },
     decide(words, i) {
-      if (!things.has(words[i]!.lower)) return undefined
+      if (!things.has(words[i]!.lower) || (words[i]!.may & VERBAL) !== 0) return undefined
       const left = tagBefore(words, i)
+      if (isAfterAnimate(words, i) && 'DOIR'.includes(tagAfter(words, i) || 'X')) return 'G'
       if (left === 'A' && tagAfter(words, i) !== '' && words[i]!.lower.endsWith('g')) return 'G'
       if ('NP'.includes(left || 'X') && 'DO'.includes(tagAfter(words, i) || 'X')) return 'G'
       return 'N'
@@ -264,9 +284,7 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       if (!compounds.has(words[i]!.lower)) return undefined
       const left = tagBefore(words, i)
-      const next = words[i + 1]
-      const hasHead = next?.gap === 'space' && compoundHeads.has(next.lower)
-      if (hasHead && left !== 'A') return 'N'
+      if (isCompound(words, i) && left !== 'A' && !isAfterAnimate(words, i)) return 'N'
       return left !== '' && 'D#JS'.includes(left) && isBeforeNoun(words, i) ? 'N' : undefined
     },
   },
@@ -279,7 +297,11 @@ export const RULES: readonly TagRule[] = [
       const { lower, isKnown, may } = words[i]!
       if (!lower.endsWith('ing') || (isKnown && (may & MAY.gerund) === 0)) return undefined
       const left = tagBefore(words, i)
-      if (left !== '' && 'D#JS'.includes(left)) return isBeforeNoun(words, i) ? 'J' : 'N'
+      if (left !== '' && 'D#JS'.includes(left)) {
+        if (isBeforeNoun(words, i)) return 'J'
+        // "the other white laying on a bed": an adjective stands for the thing.
+        return left === 'J' && 'IDOR'.includes(tagAfter(words, i) || 'X') ? 'G' : 'N'
+      }
       if (left === 'R' && i > 1 && 'D'.includes(tagBefore(words, i - 1) || 'X')) return 'J'
       if (left === '' || left === 'I' || left === 'C') {
         const next = tagAfter(words, i)
@@ -340,8 +362,7 @@ export const RULES: readonly TagRule[] = [
         return (may & MAY.noun) !== 0 && 'D#JSI'.includes(left || 'X') ? 'N' : undefined
       if (left === '' && tagAfter(words, i) === 'P') return undefined
       if (left === '' || 'D#JSIVGM'.includes(left)) return 'J'
-      if (left === 'R')
-        return i > 1 && 'DI'.includes(tagBefore(words, i - 1) || 'D') ? 'J' : undefined
+      if (left === 'R') return 'DI'.includes(tagBefore(words, i - 1) || 'D') ? 'J' : undefined
       if (left === 'C')
         return i > 1 && (words[i - 2]!.tag === 'J' || !clauseHasVerb(words, i)) ? 'J' : undefined
       return undefined
@@ -384,6 +405,9 @@ export const RULES: readonly TagRule[] = [
       if (left === '' || !'D#JSIM'.includes(left)) return undefined
       if (tag === 'E' && (may & MAY.noun) === 0) return undefined
       if (left === 'I' && verbs.has(lower)) return undefined
+      // "a bearded male stands": after "a", an -s form is no noun to be described.
+      const isBeforeVerb = ((words[i + 1]?.may ?? 0) & MAY.thirdPerson) !== 0
+      if (isBeforeVerb && animate.has(lower) && startsWithArticle(words, i)) return 'N'
       return (may & MAY.adjective) !== 0 && isBeforeNoun(words, i) ? 'J' : 'N'
     },
   },
@@ -402,7 +426,8 @@ export const RULES: readonly TagRule[] = [
       if (!words[i]!.lower.endsWith('s') || words[i]!.lower.endsWith('ss')) return undefined
       const start = phraseStart(words, i)
       const isBeforeSingular = tagAfter(words, i) === 'N' && (words[i + 1]!.may & MAY.plural) === 0
-      if (start === i || !SINGULAR_ARTICLES.has(words[start]!.lower) || isBeforeSingular)
+      if (start === i || !SINGULAR_ARTICLES.has(words[start]!.lower)) return undefined
+      if (isBeforeSingular && !(isAfterAnimate(words, i) && isCommon(words[i]!.lower)))
         return undefined
       // "a tennis shoes": the slip is the article's where the word is known as a noun only.
       return (may & MAY.thirdPerson) !== 0 || !words[i]!.isKnown ? 'V' : undefined
@@ -423,7 +448,8 @@ export const RULES: readonly TagRule[] = [
       const { mayBePlural, maySingular, isDetermined } = subjectNumber(words, i)
       if (isThird)
         return maySingular && (isDetermined || (may & MAY.thirdPerson) !== 0) ? 'V' : undefined
-      return mayBePlural && (may & MAY.base) !== 0 ? 'V' : undefined
+      const isUnknown = !words[i]!.isKnown && isDetermined && !lower.endsWith('s')
+      return mayBePlural && ((may & MAY.base) !== 0 || isUnknown) ? 'V' : undefined
     },
   },
   {
@@ -443,10 +469,12 @@ export const RULES: readonly TagRule[] = [
       const ends = endsPhrase(words, i)
       if ((may & MAY.base) !== 0) {
         if (!mayBePlural) return 'N'
-        if (isNearest || isOnlyVerb) return 'V'
+        const isWeak = nounFirst.has(lower) && !(isNearest && isNearestPlural)
+        if (isWeak && (ends || tagAfter(words, i) === 'N')) return 'N'
+        if (isNearest || isOnlyVerb || (isNearestPlural && isCommon(lower))) return 'V'
         return ends && isCommon(lower) && tagAfter(words, i) !== '' ? 'V' : 'N'
       }
-      if (isOnlyVerb) return 'V'
+      if (isOnlyVerb || (maySingular && isNearest && tagAfter(words, i) === 'T')) return 'V'
       if (!maySingular) return 'N'
       if (!isNearest && isNearestPlural) return 'V'
       const hasMore = tagAfter(words, i) !== '' && tagAfter(words, i) !== 'C'
@@ -462,6 +490,7 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'A man sits and looks at a dog', word: 'looks', tag: 'V' },
     decide(words, i) {
       if (tagBefore(words, i) !== 'C' || (words[i]!.may & VERBAL) === 0) return undefined
+      if (nounFirst.has(words[i]!.lower) || !isCommon(words[i]!.lower)) return undefined
       return clauseHasVerb(words, i) && 'DITRO'.includes(tagAfter(words, i) || 'X')
         ? 'V'
         : undefined
@@ -529,9 +558,12 @@ export const RULES: readonly TagRule[] = [
       const left = tagBefore(words, i)
       if ((may & MAY.noun) !== 0) return left === 'A' || left === 'R' ? undefined : 'N'
       if (colours.has(lower) && left !== 'D') return undefined
-      return left === 'D' && tagAfter(words, i) !== 'G' && !DEGREE.has(words[i - 1]!.lower)
-        ? 'N'
-        : undefined
+      const next = tagAfter(words, i)
+      // "a long strip", "a grassy plain": the word after it is the noun.
+      if (next === 'V' || next === 'J') return undefined
+      if (left === 'J' && !colours.has(lower))
+        return startsWithArticle(words, i) && (next === '' || next === 'I') ? 'N' : undefined
+      return left === 'D' && next !== 'G' && !DEGREE.has(words[i - 1]!.lower) ? 'N' : undefined
     },
   },
   {

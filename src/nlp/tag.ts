@@ -104,5 +104,7 @@ function isCapitalName(words: readonly Word[], i: number): boolean {
   const { text, gap, tag, may } = words[i]!
   if (!/^\p{Lu}/u.test(text) || !'NPJVGE'.includes(tag)) return false
   if (tag === 'J' && (may & MAY.noun) === 0 && words[i]!.isKnown) return false
+  // "TV", "SUV": capitals of their own, yet no name.
+  if (tag === 'N' && words[i]!.isKnown && /^\p{Lu}{2,4}s?$/u.test(text)) return false
   return i > 0 && gap !== 'break'
 }

@@ -10,7 +10,8 @@ export const COLOURS = list(`
   multi-colored multicoloured multi-coloured colorful colourful tricolor camo plaid checkered
   checked striped polka-dot pinstriped neon pastel peach aqua mauve lilac olive mint charcoal
   bronze copper reddish bluish greenish yellowish brownish greyish whitish blackish rainbow-colored lime
-  brown-and-white black-and-white red-and-white blue-and-white denim`)
+  brown-and-white black-and-white red-and-white blue-and-white denim
+  ginger tortoiseshell brindle piebald`)
 
 /** Size, age, material, state, origin: what captions say of things and compromise may not know. */
 export const ADJECTIVES = list(`

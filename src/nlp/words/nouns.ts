@@ -72,7 +72,26 @@ export const NOUNS = list(`
   toothbrush toothpaste comb hairbrush razor hairdryer
   nightstand dresser wardrobe closet shelf bookshelf bookcase cupboard drawer
   pan pot kettle skillet wok tray
+  nail spice firm dam quote intern exit bundle sting import
   sofa armchair recliner ottoman loveseat futon hammock`)
+
+/** People and animals: what stands after one of them is what it does rather than a part of its name. */
+export const ANIMATE = list(`
+  man woman boy girl child kid baby toddler infant person lady gentleman guy teen teenager adult male
+  female men women people children couple crowd group team player players mother father son daughter
+  brother sister friend wife husband dog cat horse cow bird bear elephant giraffe zebra sheep duck
+  puppy kitten goat monkey lion tiger skier surfer skateboarder snowboarder runner cyclist rider
+  driver worker soldier policeman policewoman fireman firefighter bride groom chef musician
+  singer guitarist dancer artist student teacher boxer climber hiker swimmer fisherman athlete`)
+
+/** Of the words below, those that are a noun far more often: only a near, fitting subject makes them verbs. */
+export const NOUN_FIRST = list(`
+  plant monitor park board track face hand head back bowl box ski surfboard skateboard snowboard bike
+  dress shop fish water paint point circle line crowd rock film train trip tour photograph picture
+  video stack pile string tie nest lead record sign chair dish table stand cover shade fire lift
+  display light trick grind block strap pack guard pet golf stand boat kayak canoe paddle sail brush
+  bat land float pitch host view border cap screen place star model base court trail frame
+  show study practice exercise parade march`)
 
 /** Noun or verb by context; the -s forms too. */
 export const NOUN_OR_VERB = list(`
