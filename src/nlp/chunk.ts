@@ -1,6 +1,7 @@
 // Classes of words to base noun phrases: determiner, possessive, numbers, adjectives, noun modifiers,
 // head. Coordinated adjectives stay in ("a black and white dog"), coordinated nouns are two phrases.
 
+import { MAY } from './lexicon.ts'
 import type { Word } from './tag.ts'
 
 /** Words [first, last] of a caption; `head` is the index of the head noun. */
@@ -51,6 +52,7 @@ function readChunk(words: readonly Word[], first: number): Chunk | undefined {
     if (tag === 'N' || tag === 'P') head = at
     else if (tag === 'S' || tag === 'M') continue
     else if (tag === '#' && isNumbered(words, at)) head = at
+    else if (tag === '#' && startsAnew(words, at)) break
     else if ((tag === 'J' || tag === '#') && at > nounFrom && isInsideCompound(words, at)) continue
     else break
   }
@@ -144,6 +146,11 @@ function isCoordination(words: readonly Word[], at: number): boolean {
 
 function joins(words: readonly Word[], at: number): boolean {
   return words[at]!.gap === 'space'
+}
+
+/** "elephants, 1 running" without its comma, "a battery last week": the number begins another phrase. */
+function startsAnew(words: readonly Word[], at: number): boolean {
+  return (words[at - 1]!.may & MAY.plural) !== 0 || /^(?:last|next)$/.test(words[at]!.lower)
 }
 
 function isNumbered(words: readonly Word[], at: number): boolean {

@@ -210,7 +210,7 @@ export class Lexicon {
     widen(IRREGULAR_PARTICIPLES, MAY.past)
     widen(ADJECTIVES, MAY.adjective)
     add(COLOURS, 'J', MAY.adjective)
-    add(['light'], 'J', MAY.adjective | MAY.noun)
+    add(['light', 'orange'], 'J', MAY.adjective | MAY.noun)
     add(LY_ADJECTIVES, 'J', MAY.adjective)
     for (const word of ING_THINGS) widen([word], word.endsWith('s') ? MAY.plural : MAY.noun)
     add(ADVERBS, 'R', MAY.adverb)

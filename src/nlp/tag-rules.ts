@@ -165,6 +165,15 @@ export const RULES: readonly TagRule[] = [
     },
   },
   {
+    name: 'possessive-alone',
+    on: 'S',
+    reason: '"two umbrella\'s": with no noun after it, a plural with a stray apostrophe',
+    example: { caption: "Women holding umbrella's", word: "umbrella's", tag: 'N' },
+    decide(words, i) {
+      return isBeforeNoun(words, i) || 'G#DR'.includes(tagAfter(words, i) || 'X') ? undefined : 'N'
+    },
+  },
+  {
     name: 'infinitive',
     on: 'T',
     reason: '"to" before a thing is a preposition',
@@ -259,6 +268,7 @@ export const RULES: readonly TagRule[] = [
         return undefined
       const next = tagAfter(words, i)
       if (next === 'G' && (words[i]!.may & MAY.noun) !== 0) return undefined
+      if (nounFirst.has(words[i]!.lower)) return undefined
       return !clauseHasVerb(words, i) && endsPhrase(words, i) && next !== '' ? 'V' : undefined
     },
   },
@@ -469,7 +479,7 @@ export const RULES: readonly TagRule[] = [
       const ends = endsPhrase(words, i)
       if ((may & MAY.base) !== 0) {
         if (!mayBePlural) return 'N'
-        const isWeak = nounFirst.has(lower) && !(isNearest && isNearestPlural)
+        const isWeak = nounFirst.has(lower) && !isNearestPlural
         if (isWeak && (ends || tagAfter(words, i) === 'N')) return 'N'
         if (isNearest || isOnlyVerb || (isNearestPlural && isCommon(lower))) return 'V'
         return ends && isCommon(lower) && tagAfter(words, i) !== '' ? 'V' : 'N'
@@ -503,6 +513,12 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'A mother quietly works', word: 'works', tag: 'V' },
     decide(words, i) {
       if (tagBefore(words, i) !== 'R' || (words[i]!.may & VERBAL) === 0 || i < 2) return undefined
+      const before = tagBefore(words, i - 1)
+      if (
+        before === 'T' ||
+        (before === 'A' && !BE.has(words[i - 2]!.lower) && !HAVE.has(words[i - 2]!.lower))
+      )
+        return 'V'
       return 'NPO'.includes(tagBefore(words, i - 1) || 'X') && !clauseHasVerb(words, i)
         ? 'V'
         : undefined
@@ -556,8 +572,10 @@ export const RULES: readonly TagRule[] = [
       const { may, lower } = words[i]!
       if (isBeforeNoun(words, i) || tagAfter(words, i) === 'C') return undefined
       const left = tagBefore(words, i)
+      if (colours.has(lower) && left === 'I') return undefined
       if ((may & MAY.noun) !== 0) return left === 'A' || left === 'R' ? undefined : 'N'
       if (colours.has(lower) && left !== 'D') return undefined
+      if (/est$/.test(lower)) return undefined
       const next = tagAfter(words, i)
       // "a long strip", "a grassy plain": the word after it is the noun.
       if (next === 'V' || next === 'J') return undefined

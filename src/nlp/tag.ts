@@ -102,6 +102,7 @@ function usesCase(words: readonly Word[]): boolean {
 
 function isCapitalName(words: readonly Word[], i: number): boolean {
   const { text, gap, tag, may } = words[i]!
+  if (text === 'US') return true
   if (!/^\p{Lu}/u.test(text) || !'NPJVGE'.includes(tag)) return false
   if (tag === 'J' && (may & MAY.noun) === 0 && words[i]!.isKnown) return false
   // "TV", "SUV": capitals of their own, yet no name.

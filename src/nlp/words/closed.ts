@@ -33,13 +33,14 @@ export const PRONOUNS = list(`
   itself ourselves yourselves themselves oneself whom someone somebody something anyone anybody
   anything everyone everybody everything nobody nothing none whoever whatever whichever there here
   others i'm you're he's she's we're they're i've you've we've they've i'd you'd he'd she'd we'd
-  they'd i'll you'll he'll she'll it'll we'll they'll who's who'd that's there's here's what's let's
+  they'd im ive i'll you'll he'll she'll it'll we'll they'll who's who'd that's there's here's what's let's
   where's how's`)
 
 /** Be, have, do, modals and their negations. */
 export const AUXILIARIES = list(`
   is are was were be been being am isn't aren't wasn't weren't ain't has have had having hasn't
   haven't hadn't do does did don't doesn't didn't can could may might must shall should will would
+  havent hasnt didnt doesnt isnt arent wasnt werent wouldnt shouldnt couldnt
   cannot can't couldn't won't wouldn't shouldn't mustn't needn't ought gonna wanna gotta dont cant`)
 
 export const ADVERBS = list(`

@@ -88,8 +88,8 @@ export const ANIMATE = list(`
 export const NOUN_FIRST = list(`
   plant monitor park board track face hand head back bowl box ski surfboard skateboard snowboard bike
   dress shop fish water paint point circle line crowd rock film train trip tour photograph picture
-  video stack pile string tie nest lead record sign chair dish table stand cover shade fire lift
-  display light trick grind block strap pack guard pet golf stand boat kayak canoe paddle sail brush
+  video stack pile string tie nest lead record sign chair dish table top cover shade fire lift
+  display light trick grind block strap pack guard pet golf boat kayak canoe paddle sail brush
   bat land float pitch host view border cap screen place star model base court trail frame
   show study practice exercise parade march`)
 
