@@ -79,7 +79,7 @@ export interface SubjectNumber {
   /** The subject is the phrase right before the word. */
   readonly isNearest: boolean
   readonly isDetermined: boolean
-  /** Number of the phrase right before the word. */
+  /** The word right before is a plural. */
   readonly isNearestPlural: boolean
 }
 
@@ -89,7 +89,7 @@ export interface SubjectNumber {
  */
 export function subjectNumber(words: readonly Word[], i: number): SubjectNumber {
   let end = i
-  const isNearestPlural = numberOf(words, phraseStart(words, i), i).isPlural
+  const isNearestPlural = i > 0 && isPluralNoun(words[i - 1]!)
   for (let steps = 0; steps < 6; steps++) {
     const start = phraseStart(words, end)
     const governor = start > 0 && !separates(words[start]!) ? words[start - 1]! : undefined
@@ -121,15 +121,12 @@ function numberOf(words: readonly Word[], start: number, end: number) {
   const isGroup = groups.has(head.lower)
   const isJoined =
     start > 1 && words[start - 1]!.tag === 'C' && 'NP'.includes(words[start - 2]!.tag)
-  const isPlural =
-    MANY.has(first) ||
-    (((head.may & MAY.plural) !== 0 || PLURALS.has(head.lower) || /[^sui]s$/.test(head.lower)) &&
-      !isSingular)
-  return {
-    mayBePlural: isPlural || isGroup || isJoined,
-    maySingular: !isPlural,
-    isPlural,
-  }
+  const isPlural = MANY.has(first) || (isPluralNoun(head) && !isSingular)
+  return { mayBePlural: isPlural || isGroup || isJoined, maySingular: !isPlural }
+}
+
+function isPluralNoun({ may, lower }: Word): boolean {
+  return (may & MAY.plural) !== 0 || PLURALS.has(lower) || /[^sui]s$/.test(lower)
 }
 
 /** Whether the clause to the left already has its finite verb. */

@@ -151,6 +151,7 @@ export class Lexicon {
     this.#addCompromise(model)
     this.#addOwn()
     this.#settleThirdPersons(model.one.lexicon)
+    this.#settleGerunds()
   }
 
   /** @param lower lower case, as a token has it */
@@ -235,6 +236,18 @@ export class Lexicon {
       const isNoun = stems.some(({ may }) => (may & (MAY.noun | MAY.name)) !== 0)
       if (isNoun || stems.length === 0 || NOUN_OR_VERB.some((one) => addS(one) === word)) continue
       this.#words.set(word, { tag: 'V', may: MAY.thirdPerson, isKnown: true })
+    }
+  }
+
+  /** "chewing" is a noun in the lexicon; where there is a verb, the context decides. */
+  #settleGerunds(): void {
+    for (const [word, { tag, may, isKnown }] of this.#words) {
+      if (tag !== 'N' || !word.endsWith('ing') || (may & MAY.gerund) !== 0) continue
+      const stem = word.slice(0, -3)
+      const isVerb = [stem, `${stem}e`, stem.replace(/(.)\1$/, '$1')].some(
+        (one) => ((this.#words.get(one)?.may ?? 0) & MAY.base) !== 0,
+      )
+      if (isVerb) this.#words.set(word, { tag, may: may | MAY.gerund, isKnown })
     }
   }
 

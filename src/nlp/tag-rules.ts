@@ -507,6 +507,21 @@ export const RULES: readonly TagRule[] = [
     },
   },
   {
+    name: 'verb-after-comma',
+    on: 'NV',
+    reason: '"a man, in uniform, looks at a dog": the verb of a subject that an insertion follows',
+    example: { caption: 'A man, in full uniform, looks at a dog', word: 'looks', tag: 'V' },
+    decide(words, i) {
+      const { gap, may, lower } = words[i]!
+      if (gap !== 'comma' || (may & MAY.thirdPerson) === 0 || !isCommon(lower)) return undefined
+      if (clauseHasVerb(words, i) || words.slice(0, i).every(({ tag }) => tag !== 'N'))
+        return undefined
+      return 'IRTD'.includes(tagAfter(words, i) || 'X') && words[i + 1]!.lower !== 'of'
+        ? 'V'
+        : undefined
+    },
+  },
+  {
     name: 'verb-after-adverb',
     on: 'NV',
     reason: 'an adverb after the subject stands before its verb',

@@ -81,7 +81,7 @@ export const ANIMATE = list(`
   female men women people children couple crowd group team player players mother father son daughter
   brother sister friend wife husband dog cat horse cow bird bear elephant giraffe zebra sheep duck
   puppy kitten goat monkey lion tiger skier surfer skateboarder snowboarder runner cyclist rider
-  driver worker soldier policeman policewoman fireman firefighter bride groom chef musician
+  driver worker soldier policeman policewoman fireman firefighter bride groom chef musician individual
   singer guitarist dancer artist student teacher boxer climber hiker swimmer fisherman athlete`)
 
 /** Of the words below, those that are a noun far more often: only a near, fitting subject makes them verbs. */

@@ -9,7 +9,7 @@ export const ING_THINGS = list(`
   strings wing wings thing things spring springs swing swings sling earring earrings icing frosting
   topping toppings pudding puddings lightning crossings
   openings sibling siblings duckling ducklings duckling gosling goslings starling
-  starlings herring herrings stocking stockings lining paving siding flooring roofing fencing
+  starlings herring herrings stocking stockings lining carpeting paving siding flooring roofing fencing
   scaffolding bedding seating lighting plumbing wiring piping tubing netting webbing padding
   covering coverings carvings engraving engravings belongings
   surroundings meetings gathering gatherings inning innings housing
