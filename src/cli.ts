@@ -6,6 +6,7 @@ import { registerExport } from './commands/export.ts'
 import { registerPhrases } from './commands/phrases.ts'
 import { registerRun } from './commands/run.ts'
 import { registerStatus } from './commands/status.ts'
+import { registerValidate } from './commands/validate.ts'
 import { ConfigError, FatalError, InputError } from './core/errors.ts'
 import { VERSION } from './version.ts'
 
@@ -13,6 +14,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerRun,
   registerStatus,
   registerExport,
+  registerValidate,
   registerPhrases,
 ]
 

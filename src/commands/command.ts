@@ -19,6 +19,17 @@ export interface Io {
  */
 export type RegisterCommand = (program: Command, io: Io, finish: (exitCode: number) => void) => void
 
+/** Export formats that the command line's contract promises and that are not built yet. */
+export const FORMATS_NOT_YET: readonly string[] = [
+  'goldg',
+  'glip-tsv',
+  'grit',
+  'yolo-world',
+  'webdataset',
+  'arrow',
+  'jsonl',
+]
+
 /** For options that may be repeated. */
 export function collect(value: string, earlier: string[]): string[] {
   return [...earlier, value]

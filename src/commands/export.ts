@@ -1,5 +1,6 @@
 import { Option } from 'commander'
 import { loadConfig } from '../config.ts'
+import { ODVG_DIALECTS, type OdvgDialect } from '../core/dialects.ts'
 import { ConfigError } from '../core/errors.ts'
 import {
   EXPORT_FORMATS,
@@ -7,11 +8,7 @@ import {
   type ExportFormat,
   type ExportSummary,
 } from '../export/export-run.ts'
-import { ODVG_DIALECTS, type OdvgDialect } from '../export/odvg.ts'
-import { collect, type RegisterCommand } from './command.ts'
-
-/** Formats of the contract that are not built. */
-const NOT_YET = ['goldg', 'glip-tsv', 'grit', 'yolo-world', 'webdataset', 'arrow', 'jsonl']
+import { collect, FORMATS_NOT_YET, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly format: string
@@ -102,7 +99,7 @@ function formatOf(name: string): ExportFormat {
   const format = EXPORT_FORMATS.find((known) => known === name)
   if (format !== undefined) return format
   throw new ConfigError(
-    NOT_YET.includes(name)
+    FORMATS_NOT_YET.includes(name)
       ? `--format ${name} is not available yet; there are ${EXPORT_FORMATS.join(', ')}`
       : `--format ${name} is unknown; there are ${EXPORT_FORMATS.join(', ')}`,
   )

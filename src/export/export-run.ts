@@ -3,6 +3,7 @@
 // states; image bytes one at a time.
 
 import path from 'node:path'
+import type { OdvgDialect } from '../core/dialects.ts'
 import { InputError } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
 import type { SampleDrop } from '../filter/filter.ts'
@@ -15,7 +16,6 @@ import { categoryPolicy, orderCategories, type CategoryOf } from './categories.t
 import { createCocoWriter } from './coco-writer.ts'
 import { exportRecord } from './export-record.ts'
 import { copyImages, imageName } from './images.ts'
-import type { OdvgDialect } from './odvg.ts'
 import { createOdvgWriter } from './odvg-writer.ts'
 import type { ExportOptions } from './options.ts'
 import { writeFolder, type OutputFolder } from './output-files.ts'

@@ -1,9 +1,7 @@
 // ODVG, one image per line (formats.md section 1): three loaders, three dialects.
 
+import type { OdvgDialect } from '../core/dialects.ts'
 import type { ExportSample } from './sample.ts'
-
-export const ODVG_DIALECTS = ['mmdet', 'open-groundingdino', 'tao'] as const
-export type OdvgDialect = (typeof ODVG_DIALECTS)[number]
 
 /**
  * The grounding variant.

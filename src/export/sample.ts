@@ -1,5 +1,6 @@
 // What every format needs of a filtered sample: names, numbers and spans as files hold them.
 
+import { GROWS_IN_LOWER_CASE, leadingSpace, pythonStrip } from '../core/python-text.ts'
 import { codePointIndex } from '../core/span.ts'
 import type { Box } from '../core/types.ts'
 import type { FilteredSample } from '../filter/filter.ts'
@@ -37,21 +38,14 @@ export interface ExportSample {
   readonly regions: readonly ExportRegion[]
 }
 
-/** White space of Python's str.strip(), which knows four control characters more than JavaScript. */
-const PYTHON_SPACE = String.raw`[\s\x1c-\x1f\x85]`
-const OUTER_SPACE = new RegExp(`^${PYTHON_SPACE}+|${PYTHON_SPACE}+$`, 'gu')
-const LEADING_SPACE = new RegExp(`^${PYTHON_SPACE}*`, 'u')
-
 /** @returns undefined if no region has a category */
 export function toExportSample(
   { row, regions }: FilteredSample,
   fileName: string,
   categoryOf: CategoryOf,
 ): ExportSample | undefined {
-  const leading = LEADING_SPACE.exec(row.caption)![0].length
-  // "İ" is the one character that grows in lower case.
-  const folded = row.caption.replaceAll('İ', 'I')
-  const caption = folded.replace(OUTER_SPACE, '')
+  const leading = leadingSpace(row.caption)
+  const caption = pythonStrip(row.caption.replaceAll(GROWS_IN_LOWER_CASE, 'I'))
   const { toCodePoint } = codePointIndex(caption)
   const phrases = row.phrases.map(({ start, end, head }): ExportPhrase => {
     const [from, to] = [start - leading, Math.min(end - leading, caption.length)]

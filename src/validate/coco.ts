@@ -1,0 +1,277 @@
+// Checks one COCO file. The whole file is in memory, as it is for every reader of the format.
+
+import fs from 'node:fs/promises'
+import { InputError, messageOf } from '../core/errors.ts'
+import { codePointIndex } from '../core/span.ts'
+import { COCO_RULES, type CocoCode } from './coco-rules.ts'
+import { Findings, show } from './findings.ts'
+import { isNumbers, isTree, parsePythonJson, type Tree } from './python-json.ts'
+
+export function createCocoFindings(): Findings<CocoCode> {
+  return new Findings(COCO_RULES)
+}
+
+/** What must fit between the files of a folder. */
+export interface CocoFileFacts {
+  readonly file: string
+  readonly images: number
+  /** Of annotations; undefined if it has none. */
+  readonly ids: { readonly min: number; readonly max: number } | undefined
+  /** As JSON; undefined if the file has none. */
+  readonly categories: string | undefined
+}
+
+/** A string of this many bytes is the longest that the JavaScript engine has. */
+const MAX_BYTES = 512 * 1024 * 1024
+
+type Say = (code: CocoCode, detail: string, record?: string) => void
+
+/**
+ * @param file the name of `path` in findings
+ * @returns undefined if the file could not be read as a data set
+ * @throws InputError for a file that is too large to be checked
+ */
+export async function checkCocoFile(
+  path: string,
+  file: string,
+  findings: Findings<CocoCode>,
+): Promise<CocoFileFacts | undefined> {
+  const say: Say = (code, detail, record) => {
+    findings.add(code, { file, ...(record === undefined ? {} : { record }), detail })
+  }
+  const data = await readDataset(path, say)
+  if (data === undefined) return undefined
+  if (!('info' in data)) say('info_missing', 'no "info"')
+  if (!('licenses' in data)) say('licenses_missing', 'no "licenses"')
+  const images = entriesOf(data, 'images', say)
+  const annotations = entriesOf(data, 'annotations', say)
+  const categories = entriesOf(data, 'categories', say)
+  if (images?.length === 0) say('no_images', 'images is []')
+  else if (annotations?.length === 0) say('no_annotations', 'annotations is []')
+  // Of a section that is missing nothing more is said.
+  const categoryIds = categories === undefined ? undefined : checkCategories(categories, say)
+  const imageById = images === undefined ? undefined : checkImages(images, say)
+  checkAnnotations(annotations ?? [], imageById, categoryIds, say)
+  return {
+    file,
+    images: images?.length ?? 0,
+    ids: rangeOf(annotations ?? []),
+    categories: JSON.stringify(categories?.map(({ id, name }) => [id, name])),
+  }
+}
+
+async function readDataset(path: string, say: Say): Promise<Tree | undefined> {
+  const { size } = await fs.stat(path)
+  if (size > MAX_BYTES) {
+    throw new InputError(
+      `${path}: ${Math.round(size / 2 ** 20)} MB; one JSON can be checked up to 512 MB. Export with ` +
+        '--set export.layout=sharded and validate the folder',
+    )
+  }
+  let text: string
+  try {
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    text = decoder.decode(await fs.readFile(path))
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    say('utf8_invalid', messageOf(error))
+    return undefined
+  }
+  if (text.startsWith('\ufeff')) {
+    say('file_bom', 'U+FEFF at the start')
+    return undefined
+  }
+  let data: unknown
+  try {
+    data = parsePythonJson(text)
+  } catch (error) {
+    say('json_invalid', messageOf(error))
+    return undefined
+  }
+  if (isTree(data)) return data
+  say('not_a_dataset', Array.isArray(data) ? `a list of ${data.length}` : show(data))
+  return undefined
+}
+
+/** @returns undefined if there is no such list */
+function entriesOf(data: Tree, section: string, say: Say): Tree[] | undefined {
+  const entries = data[section]
+  if (!Array.isArray(entries)) {
+    say('section_missing', section in data ? `${section} is no list` : `no "${section}"`)
+    return undefined
+  }
+  return (entries as unknown[]).flatMap((entry, index) => {
+    if (isTree(entry)) return [entry]
+    say('entry_not_object', show(entry), `${section}[${index}]`)
+    return []
+  })
+}
+
+/** Says what is wrong with an id; true if it can be looked up. */
+function checkId(id: unknown, record: string, say: Say): boolean {
+  if (Number.isSafeInteger(id)) return true
+  if (typeof id === 'string') say('id_string', show(id), record)
+  else say('id_not_integer', show(id), record)
+  return typeof id === 'string'
+}
+
+function checkCategories(categories: readonly Tree[], say: Say): Set<unknown> {
+  const ids = new Set<unknown>()
+  const names = new Map<string, string>()
+  for (const [index, category] of categories.entries()) {
+    const record = `categories[${index}]`
+    const { id, name } = category
+    for (const key of ['id', 'name']) {
+      if (!(key in category)) say('category_key_missing', `no "${key}"`, record)
+    }
+    if ('id' in category && checkId(id, record, say)) {
+      if (id === 0) say('category_id_zero', 'id 0', record)
+      if (ids.has(id)) say('category_id_duplicate', `id ${show(id)}`, record)
+      ids.add(id)
+    }
+    if (typeof name !== 'string') continue
+    const other = names.get(name.toLowerCase())
+    if (other === name) say('category_name_duplicate', show(name), record)
+    else if (other !== undefined) say('category_name_case', `${show(other)}, ${show(name)}`, record)
+    names.set(name.toLowerCase(), name)
+  }
+  return ids
+}
+
+function checkImages(images: readonly Tree[], say: Say): Map<unknown, Tree> {
+  const byId = new Map<unknown, Tree>()
+  for (const [index, image] of images.entries()) {
+    const record = 'id' in image ? `image ${show(image['id'])}` : `images[${index}]`
+    const missing = ['id', 'file_name', 'width', 'height'].filter((key) => !(key in image))
+    if (missing.length > 0) say('image_key_missing', `no ${missing.join(', ')}`, record)
+    const { id, width, height } = image
+    if ('width' in image && 'height' in image && sizeOf(image) === undefined) {
+      say('image_size_invalid', `width ${show(width)}, height ${show(height)}`, record)
+    }
+    if (!('id' in image) || !checkId(id, record, say)) continue
+    if (byId.has(id)) say('image_id_duplicate', `id ${show(id)}`, record)
+    byId.set(id, image)
+  }
+  return byId
+}
+
+function sizeOf({ width, height }: Tree): { width: number; height: number } | undefined {
+  return typeof width === 'number' && typeof height === 'number' && width > 0 && height > 0
+    ? { width, height }
+    : undefined
+}
+
+const ANNOTATION_KEYS = ['id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd']
+
+function checkAnnotations(
+  annotations: readonly Tree[],
+  imageById: ReadonlyMap<unknown, Tree> | undefined,
+  categoryIds: ReadonlySet<unknown> | undefined,
+  say: Say,
+): void {
+  const ids = new Set<unknown>()
+  const boxes = new Set<string>()
+  for (const [index, annotation] of annotations.entries()) {
+    const { id, image_id: imageId, category_id: categoryId, bbox } = annotation
+    const record = 'id' in annotation ? `annotation ${show(id)}` : `annotations[${index}]`
+    const missing = ANNOTATION_KEYS.filter((key) => !(key in annotation))
+    if (missing.length > 0) say('annotation_key_missing', `no ${missing.join(', ')}`, record)
+    if ('id' in annotation && checkId(id, record, say)) {
+      if (id === 0) say('annotation_id_zero', 'id 0', record)
+      if (ids.has(id)) say('annotation_id_duplicate', `id ${show(id)}`, record)
+      ids.add(id)
+    }
+    const image = imageById?.get(imageId)
+    if ('image_id' in annotation && imageById?.has(imageId) === false) {
+      say('image_id_unresolved', `image_id ${show(imageId)}`, record)
+    }
+    if ('category_id' in annotation && categoryIds?.has(categoryId) === false) {
+      say('category_id_unresolved', `category_id ${show(categoryId)}`, record)
+    }
+    if ('bbox' in annotation) {
+      checkBox(annotation, image, record, say)
+      const place = JSON.stringify([imageId, categoryId, bbox])
+      if (boxes.has(place)) say('box_duplicate', show(bbox), record)
+      boxes.add(place)
+    }
+    if (annotation['iscrowd'] === 1) say('iscrowd_set', 'iscrowd 1', record)
+    checkSpans(annotation, image, record, say)
+  }
+}
+
+function checkBox(annotation: Tree, image: Tree | undefined, record: string, say: Say): void {
+  const { bbox, area } = annotation
+  if (!isNumbers(bbox, 4)) return say('bbox_shape', show(bbox), record)
+  const [x, y, w, h] = bbox as [number, number, number, number]
+  if (!bbox.every(Number.isFinite)) return say('box_not_finite', `[${bbox.join(', ')}]`, record)
+  if (w <= 0 || h <= 0) return say('box_empty', show(bbox), record)
+  if (typeof area === 'number' && area <= 0) say('area_zero', `area ${area}`, record)
+  else if (
+    typeof area === 'number' &&
+    !('segmentation' in annotation) &&
+    Math.abs(area - w * h) > 0.01 * w * h + 0.1
+  ) {
+    say('area_mismatch', `area ${area}, bbox ${show(bbox)}`, record)
+  }
+  if (w < 1 || h < 1) return say('box_small', show(bbox), record)
+  const size = image === undefined ? undefined : sizeOf(image)
+  if (size === undefined) return
+  const { width, height } = size
+  const detail = `${show(bbox)} in ${width} x ${height}`
+  // Two decimals of rounding are no overhang.
+  const slack = 0.02
+  if (x >= width || y >= height || x + w <= 0 || y + h <= 0) say('box_outside', detail, record)
+  else if (x < -slack || y < -slack || x + w > width + slack || y + h > height + slack) {
+    const isXyxy = w > x && h > y && w <= width && h <= height
+    say('box_over_edge', isXyxy ? `${detail}; it may be [x1, y1, x2, y2]` : detail, record)
+  }
+}
+
+/** Spans into the image's caption, as grounding readers of this layout use them. */
+function checkSpans(annotation: Tree, image: Tree | undefined, record: string, say: Say): void {
+  if (!('tokens_positive' in annotation)) return
+  const { tokens_positive: tokens } = annotation
+  const isPair = (pair: unknown) => isNumbers(pair, 2) && pair.every(Number.isInteger)
+  if (!Array.isArray(tokens) || !tokens.every(isPair)) {
+    return say('tokens_shape', show(tokens), record)
+  }
+  const caption = image?.['caption']
+  if (typeof caption !== 'string') return
+  const length = codePointIndex(caption).toCodePoint(caption.length)
+  const isInside = ([start, end]: [number, number]) => start >= 0 && start < end && end <= length
+  if (tokens.length === 0 || !(tokens as [number, number][]).every(isInside)) {
+    say('span_outside', `${show(tokens)} in ${length} code points`, record)
+  }
+}
+
+function rangeOf(annotations: readonly Tree[]): CocoFileFacts['ids'] {
+  let range: { min: number; max: number } | undefined
+  for (const { id } of annotations) {
+    if (typeof id !== 'number') continue
+    range ??= { min: id, max: id }
+    range.min = Math.min(range.min, id)
+    range.max = Math.max(range.max, id)
+  }
+  return range
+}
+
+/** What only the files of a folder together can have wrong. */
+export function checkCocoFolder(
+  files: readonly CocoFileFacts[],
+  findings: Findings<CocoCode>,
+): void {
+  const [first, ...others] = files
+  for (const { file, categories } of others) {
+    if (categories === first!.categories) continue
+    findings.add('categories_differ', { file, detail: `not those of ${first!.file}` })
+  }
+  const sorted = files
+    .flatMap(({ file, ids }) => (ids === undefined ? [] : [{ file, ...ids }]))
+    .sort((a, b) => a.min - b.min)
+  for (const [index, { file, min, max }] of sorted.entries()) {
+    const before = sorted[index - 1]
+    if (before === undefined || min > before.max) continue
+    const detail = `annotations ${min} to ${max}, ${before.file} up to ${before.max}`
+    findings.add('ids_overlap', { file, detail })
+  }
+}

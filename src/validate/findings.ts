@@ -1,0 +1,81 @@
+// What a validation has to say: one finding per kind of trouble, with a few of the places where it is.
+
+/**
+ * What becomes of the data: the loader stops (`crash`), trains on something else than the file means
+ * (`wrong`), may do so by chance (`risk`), leaves something out (`drop`), or copes (`none`).
+ */
+export type Effect = 'crash' | 'wrong' | 'risk' | 'drop' | 'none'
+
+export interface Rule {
+  readonly effect: Effect
+  /** What the loader does, in the present tense. */
+  readonly loader: string
+  /** What to do about it. */
+  readonly advice: string
+}
+
+export interface Place {
+  /** As given, or relative to the folder that was given. */
+  readonly file: string
+  /** From 1; of JSON Lines only. */
+  readonly line?: number
+  /** Within the line or file, e.g. "regions[2]" or "annotation 17". */
+  readonly record?: string
+  /** The value at fault. */
+  readonly detail: string
+}
+
+export interface Finding<Code extends string = string> extends Rule {
+  readonly code: Code
+  /** `error` for `crash` and `wrong`. */
+  readonly level: 'error' | 'warning'
+  readonly count: number
+  /** The first ones. */
+  readonly places: readonly Place[]
+}
+
+const MAX_PLACES = 5
+const MAX_DETAIL = 160
+
+/** Collects findings in bounded memory: a count and a few places per code. */
+export class Findings<Code extends string> {
+  readonly #rules: Readonly<Record<Code, Rule>>
+  readonly #found = new Map<Code, { count: number; places: Place[] }>()
+
+  constructor(rules: Readonly<Record<Code, Rule>>) {
+    this.#rules = rules
+  }
+
+  add(code: Code, { detail, ...place }: Place): void {
+    const short = detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL - 1)}…` : detail
+    const found = this.#found.get(code)
+    if (found === undefined) {
+      this.#found.set(code, { count: 1, places: [{ ...place, detail: short }] })
+      return
+    }
+    found.count++
+    if (found.places.length < MAX_PLACES) found.places.push({ ...place, detail: short })
+  }
+
+  /** Errors before warnings, else in the order in which they were first found. */
+  list(): Finding<Code>[] {
+    const all = [...this.#found].map(([code, found]): Finding<Code> => {
+      const rule = this.#rules[code]
+      return { code, level: levelOf(rule.effect), ...rule, ...found }
+    })
+    return [
+      ...all.filter(({ level }) => level === 'error'),
+      ...all.filter(({ level }) => level === 'warning'),
+    ]
+  }
+}
+
+function levelOf(effect: Effect): 'error' | 'warning' {
+  return effect === 'crash' || effect === 'wrong' ? 'error' : 'warning'
+}
+
+/** A value as JSON, for details. */
+export function show(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
+  return JSON.stringify(value) ?? 'nothing'
+}
