@@ -25,12 +25,14 @@ export interface ToyDatasetOptions {
   readonly rows: number
   /** Beside `source:` and `teacher:`; YAML is JSON's superset. */
   readonly sections?: Readonly<Record<string, unknown>>
+  /** Rows without a caption; if it is given every row has a picture. */
+  readonly isEmpty?: (row: number) => boolean
 }
 
-/** Of every ten rows one has no picture and one no caption. */
+/** Of every ten rows one has no picture and one no caption, unless told otherwise. */
 export async function makeToyDataset(
   folder: string,
-  { rows: count, sections = {} }: ToyDatasetOptions,
+  { rows: count, sections = {}, isEmpty }: ToyDatasetOptions,
 ): Promise<ToyDataset> {
   await fs.mkdir(folder, { recursive: true })
   for (let index = 0; index < PICTURES; index++) {
@@ -39,8 +41,11 @@ export async function makeToyDataset(
   const rows = Array.from({ length: count }, (_, row): ToyRow => {
     const index = row % PICTURES
     return {
-      image: row % 10 === 7 ? `missing-${row}.png` : `${index}.png`,
-      caption: row % 10 === 3 ? '' : `a ${colour(index)} square and a ${colour(index + 1)} dot`,
+      image: isEmpty === undefined && row % 10 === 7 ? `missing-${row}.png` : `${index}.png`,
+      caption:
+        (isEmpty?.(row) ?? row % 10 === 3)
+          ? ''
+          : `a ${colour(index)} square and a ${colour(index + 1)} dot`,
     }
   })
   const source = path.join(folder, 'rows.jsonl')
