@@ -2,7 +2,17 @@
 
 import { z } from 'zod'
 
-export const sourceTypes = ['parquet', 'tsv', 'csv', 'jsonl', 'webdataset', 'folder'] as const
+export const sourceTypes = [
+  'parquet',
+  'tsv',
+  'csv',
+  'jsonl',
+  'json',
+  'flickr30k',
+  'webdataset',
+  'img2dataset',
+  'folder',
+] as const
 
 export type SourceType = (typeof sourceTypes)[number]
 
@@ -15,6 +25,7 @@ interface Preset {
     readonly image?: string
     readonly caption: string
     readonly phrases?: string
+    readonly status?: string
   }
 }
 
@@ -31,6 +42,7 @@ export const presets = {
     columns: { url: 'url', caption: 'caption' },
   },
   laion: { type: 'parquet', columns: { url: 'URL', caption: 'TEXT' } },
+  're-laion': { type: 'parquet', columns: { url: 'URL', caption: 'TEXT' } },
   'laion-coco': { type: 'parquet', columns: { url: 'URL', caption: 'top_caption' } },
   coyo: { type: 'parquet', columns: { url: 'url', caption: 'text' } },
   datacomp: { type: 'parquet', columns: { url: 'url', caption: 'text' } },
@@ -38,6 +50,20 @@ export const presets = {
   grit: {
     type: 'parquet',
     columns: { url: 'url', caption: 'caption', phrases: 'noun_chunks' },
+  },
+  sbu: { type: 'json', columns: { url: 'image_urls', caption: 'captions' } },
+  /** The Parquet file that img2dataset's recipe uses. */
+  mscoco: { type: 'parquet', columns: { url: 'URL', caption: 'TEXT' } },
+  /** captions_train2017.json and its like, with the images in `imageRoot`. */
+  'coco-captions': { type: 'json', columns: { image: 'image', caption: 'caption' } },
+  /** results_20130124.token, with the images in `imageRoot`. */
+  flickr30k: { type: 'flickr30k', columns: { image: 'image', caption: 'caption' } },
+  /** The folder that img2dataset wrote as a WebDataset. */
+  img2dataset: { type: 'img2dataset', columns: { image: 'image', caption: 'txt' } },
+  /** The folder that img2dataset wrote as Parquet files. */
+  'img2dataset-parquet': {
+    type: 'parquet',
+    columns: { image: 'jpg', caption: 'caption', status: 'status' },
   },
 } as const satisfies Readonly<Record<string, Preset>>
 
@@ -61,6 +87,11 @@ const columnsSchema = z.strictObject({
    * end, or have these keys; or the same as JSON text.
    */
   phrases: column.optional(),
+  /**
+   * Column that is `success` where the data set has the image, as img2dataset writes it; other rows are
+   * rejected as source_failed, with the column `error_message` for a reason.
+   */
+  status: column.optional(),
   /** Columns that stay with the row up to the exports. */
   keep: z.array(column).default([]),
 })

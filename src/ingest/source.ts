@@ -1,12 +1,21 @@
 // A caption data set: files of one format, their rows numbered through, planned into shards and
 // read from any of them.
 
-import path from 'node:path'
+import fs from 'node:fs/promises'
 import { ConfigError, InputError, ShardError, cleanDetail } from '../core/errors.ts'
 import { nearest } from '../core/nearest.ts'
 import type { ReasonCode } from '../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../core/types.ts'
+import { fetchOptionsSchema, type FetchOptions } from './fetch-options.ts'
 import { presetOf, sourceTypes, type SourceOptions, type SourceType } from './source-options.ts'
+import {
+  bareName,
+  createSourceFiles,
+  folderOf,
+  isRemote,
+  type FilesDeps,
+  type SourceFiles,
+} from './source/files.ts'
 import {
   createFolderFormat,
   findMetadataFile,
@@ -15,7 +24,9 @@ import {
 } from './source/folder.ts'
 import type { SourceFormat } from './source/format.ts'
 import { identify, listFiles } from './source/list-files.ts'
-import { mapRow, type ColumnMapping } from './source/map-row.ts'
+import { ERROR_MESSAGE, mapRow, type ColumnMapping } from './source/map-row.ts'
+import { createImg2datasetFormat, statusFileOf } from './source/img2dataset.ts'
+import { createJsonFormat } from './source/json-file.ts'
 import { createParquetFormat } from './source/parquet.ts'
 import { createTextFormat } from './source/text-rows.ts'
 import { createWebDatasetFormat } from './source/webdataset.ts'
@@ -46,15 +57,27 @@ export interface SourceReject {
 /**
  * Finds the files and their columns; no row is read yet.
  *
+ * @param fetch how remote files are had: the guard of `fetch:` holds for them too
  * @throws ConfigError if files or columns cannot be found, InputError if no file can be read
  */
 export async function openSource(
   options: SourceOptions,
   signal: AbortSignal,
+  fetch: FetchOptions = fetchOptionsSchema.parse({}),
+  deps: FilesDeps = {},
 ): Promise<CaptionSource> {
-  const { files, format, columns, identity, imageRootOf } = await openFiles(options, signal)
-  const { captionIndex, phraseUnits, maxImageBytes } = options
+  const store = createSourceFiles(fetch, deps)
+  try {
+    return toSource(await openFiles(options, store, signal), options, store)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
 
+function toSource(opened: Opened, options: SourceOptions, store: SourceFiles): CaptionSource {
+  const { files, format, columns, identity, imageRootOf } = opened
+  const { captionIndex, phraseUnits, maxImageBytes } = options
   return {
     identity,
     plan: (samplesPerShard, planSignal) => plan(files, format, samplesPerShard, planSignal),
@@ -81,7 +104,10 @@ export async function openSource(
         }
       }
     },
-    close: async () => format.close?.(),
+    close: async () => {
+      await format.close?.()
+      await store.close()
+    },
   }
 }
 
@@ -143,32 +169,50 @@ const ENDINGS: Readonly<Record<Exclude<SourceType, 'folder'>, readonly string[]>
   tsv: ['.tsv', '.tsv.gz'],
   csv: ['.csv', '.csv.gz'],
   jsonl: ['.jsonl', '.ndjson', '.jsonl.gz', '.ndjson.gz'],
+  json: ['.json', '.json.gz'],
+  flickr30k: ['.token'],
   webdataset: ['.tar'],
+  img2dataset: ['.tar'],
 }
 
-async function openFiles(given: SourceOptions, signal: AbortSignal): Promise<Opened> {
+async function openFiles(
+  given: SourceOptions,
+  store: SourceFiles,
+  signal: AbortSignal,
+): Promise<Opened> {
   const options = withPreset(given)
-  const type = options.type ?? guessType(options.files)
-  if (type === 'folder') return openFolder(options, signal)
+  const type = options.type ?? (await guessType(options.files))
+  if (type === 'folder') return openFolder(options, store, signal)
 
   const files = await listFiles(options.files, ENDINGS[type])
-  const columns = await resolveColumns(type, files, options, signal)
-  const wanted = [columns.url, columns.image, columns.caption, columns.phrases, ...columns.keep]
+  const columns = await resolveColumns(type, files, options, store, signal)
+  const { url, image, caption, phrases, status, keep } = columns
+  const statusColumns = status === undefined ? [] : [status, ERROR_MESSAGE]
+  const wanted = [url, image, caption, phrases, ...statusColumns, ...keep]
   const format = createFormat(
     type,
     wanted.filter((name) => name !== undefined),
     options,
+    store,
   )
   return {
     files,
     format,
     columns,
-    identity: { type, columns: { ...columns }, ...(await identify(files, signal)) },
-    imageRootOf: (file) => options.imageRoot ?? path.dirname(file),
+    identity: {
+      type,
+      columns: { ...columns },
+      ...(await identify(await withStatusFiles(type, files, store, signal), store, signal)),
+    },
+    imageRootOf: (file) => options.imageRoot ?? folderOf(file),
   }
 }
 
-async function openFolder(options: SourceOptions, signal: AbortSignal): Promise<Opened> {
+async function openFolder(
+  options: SourceOptions,
+  store: SourceFiles,
+  signal: AbortSignal,
+): Promise<Opened> {
   const [folder] = options.files
   if (folder === undefined || options.files.length > 1) {
     throw new ConfigError('source.files: a source of the type folder is one folder')
@@ -176,8 +220,8 @@ async function openFolder(options: SourceOptions, signal: AbortSignal): Promise<
   const metadata = await findMetadataFile(folder)
   if (metadata !== undefined) {
     const columns = { ...options.columns, image: options.columns.image ?? 'file_name' }
-    const type = guessType([metadata])
-    return openFiles({ ...options, type, files: [metadata], columns }, signal)
+    const type = await guessType([metadata])
+    return openFiles({ ...options, type, files: [metadata], columns }, store, signal)
   }
   return {
     files: [folder],
@@ -200,32 +244,76 @@ function withPreset(options: SourceOptions): SourceOptions {
   }
 }
 
-function guessType(files: readonly string[]): SourceType {
-  const name = (files[0] ?? '').toLowerCase()
-  const types = Object.keys(ENDINGS) as (keyof typeof ENDINGS)[] // the keys as declared
-  const type = types.find((candidate) => ENDINGS[candidate].some((ending) => name.endsWith(ending)))
-  if (type !== undefined) return type
+/** By the ending of the first file, or of the files in the first folder. */
+async function guessType(files: readonly string[]): Promise<SourceType> {
+  const first = files[0] ?? ''
+  const types = typesOf([first])
+  if (types[0] !== undefined) return types[0]
+  const names = isRemote(first) ? [] : await fs.readdir(first).catch(() => [])
+  if (names.length > 0 && (await findMetadataFile(first)) !== undefined) return 'folder'
+  const inside = typesOf(names)
+  if (inside.length === 1) return inside[0]!
+  if (inside.length === 0 && names.length > 0) return 'folder'
+  const found = inside.length > 1 ? `; ${first} has files of ${inside.join(' and ')}` : ''
   throw new ConfigError(
-    `source.type: cannot tell the type of ${JSON.stringify(name)} by its ending; give one of ${sourceTypes.join(', ')}`,
+    `source.type: cannot tell the type of ${JSON.stringify(first)} by its ending${found}; give one of ${sourceTypes.join(', ')}`,
   )
+}
+
+/** The types that the endings stand for; of two with the same endings the first. */
+function typesOf(names: readonly string[]): SourceType[] {
+  const types = Object.keys(ENDINGS) as (keyof typeof ENDINGS)[] // the keys as declared
+  const found = names.flatMap(
+    (name) =>
+      types.find((type) => ENDINGS[type].some((ending) => bareName(name).endsWith(ending))) ?? [],
+  )
+  return [...new Set(found)]
+}
+
+/** With the files that belong to them and decide about rows too. */
+async function withStatusFiles(
+  type: SourceType,
+  files: readonly string[],
+  store: SourceFiles,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (type !== 'img2dataset') return files
+  const found: string[] = [...files]
+  for (const file of files.map(statusFileOf)) {
+    const exists = await store.describe(file, signal).then(
+      () => true,
+      (error: unknown) => {
+        if (error instanceof InputError) return false
+        throw error
+      },
+    )
+    if (exists) found.push(file)
+  }
+  return found
 }
 
 function createFormat(
   type: Exclude<SourceType, 'folder'>,
   wanted: readonly string[],
   options: SourceOptions,
+  store: SourceFiles,
 ): SourceFormat {
   // A column "a.b" lies inside the column a.
   const tops = wanted.flatMap((name) => [name, name.replace(/\..*$/, '')])
   switch (type) {
     case 'parquet':
-      return createParquetFormat(tops)
+      return createParquetFormat(store, tops)
+    case 'img2dataset':
+      return createImg2datasetFormat(store, wanted, options)
+    case 'json':
+      return createJsonFormat(store, tops, options)
     case 'webdataset':
-      return createWebDatasetFormat(wanted, options)
+      return createWebDatasetFormat(store, wanted, options)
     case 'tsv':
     case 'csv':
     case 'jsonl':
-      return createTextFormat(type, options)
+    case 'flickr30k':
+      return createTextFormat(store, type, options)
   }
 }
 
@@ -238,23 +326,26 @@ async function resolveColumns(
   type: Exclude<SourceType, 'folder'>,
   files: readonly string[],
   options: SourceOptions,
+  store: SourceFiles,
   signal: AbortSignal,
 ): Promise<ColumnMapping> {
   const { path: file, columns: known } = await firstColumns(
-    createFormat(type, [], options),
+    createFormat(type, [], options, store),
     files,
     signal,
   )
+  const isTar = type === 'webdataset' || type === 'img2dataset'
   const { keep, ...given } = options.columns
   const named = [...Object.entries(given), ...keep.map((name) => ['keep', name] as const)]
   for (const [role, name] of named) {
     if (name === undefined) continue
-    if (type === 'jsonl' || type === 'webdataset') break // a row may lack what others have
+    if (type === 'jsonl' || isTar) break // a row may lack what others have
     if (known.includes(name) || known.includes(name.replace(/\..*$/, ''))) continue
     const near = nearest(name, known)
     const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
+    const has = known.length === 0 ? 'it has no rows' : `but ${known.join(', ')}${hint}`
     throw new ConfigError(
-      `source.columns.${role}: ${file} has no column ${JSON.stringify(name)}, but ${known.join(', ')}${hint}`,
+      `source.columns.${role}: ${file} has no column ${JSON.stringify(name)}, ${has}`,
     )
   }
   const find = (role: 'url' | 'image' | 'caption', names: readonly string[]) => {
@@ -264,7 +355,6 @@ async function resolveColumns(
       `source.columns.${role}: ${file} has ${found.join(' and ')}; say which one it is`,
     )
   }
-  const isTar = type === 'webdataset'
   const hasImage = given.url !== undefined || given.image !== undefined
   const image = hasImage ? given.image : isTar ? 'image' : find('image', IMAGES)
   const url = hasImage || isTar ? given.url : find('url', URLS)
@@ -283,6 +373,7 @@ async function resolveColumns(
     ...(image === undefined ? {} : { image }),
     caption,
     ...(given.phrases === undefined ? {} : { phrases: given.phrases }),
+    ...(given.status === undefined ? {} : { status: given.status }),
     keep,
   }
 }

@@ -375,7 +375,8 @@ async function decodeBody(
   }
 }
 
-function hasGlobalIpv6(): boolean {
+/** True if an interface of this machine has a global IPv6 address. */
+export function hasGlobalIpv6(): boolean {
   const rule = createAddressRule({ allowAddresses: [], nat64: false, ownAddresses: [] })
   return Object.values(os.networkInterfaces())
     .flatMap((list) => list ?? [])

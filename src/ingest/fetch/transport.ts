@@ -85,7 +85,9 @@ export function createTransport(options: TransportOptions): Transport {
  * Connects to checked addresses only. A literal never reaches the lookup hook, so it is judged here;
  * a name is resolved by our resolver alone, whose answers are checked, and the socket gets those.
  */
-function guardedConnector(options: TransportOptions): buildConnector.connector {
+export function guardedConnector(
+  options: Pick<TransportOptions, 'connectTimeoutMs' | 'rule' | 'resolver' | 'ca'>,
+): buildConnector.connector {
   const connect = buildConnector({
     timeout: options.connectTimeoutMs,
     allowH2: false,

@@ -8,14 +8,8 @@ import path from 'node:path'
 import { InputError, ShardError, messageOf } from '../../core/errors.ts'
 import type { Json } from '../../core/types.ts'
 import type { SourceOptions } from '../source-options.ts'
-import {
-  badPosition,
-  isMarked,
-  openFile,
-  readAt,
-  type RawRow,
-  type SourceFormat,
-} from './format.ts'
+import { badPosition, isMarked, type RawRow, type SourceFormat } from './format.ts'
+import { localFiles } from './local-files.ts'
 import { imageEndings } from './webdataset.ts'
 
 /** Column names of the rows of a folder; `path` is relative to it. */
@@ -65,7 +59,7 @@ export function createFolderFormat({ maxRowBytes }: SourceOptions): SourceFormat
       }
       for await (const entry of walk(folder, position)) {
         signal.throwIfAborted()
-        yield await readEntry(folder, entry, maxRowBytes)
+        yield await readEntry(folder, entry, maxRowBytes, signal)
       }
     },
   }
@@ -128,15 +122,20 @@ function stem(name: string): string {
   return name.slice(0, name.length - path.extname(name).length)
 }
 
-async function readEntry(root: string, entry: Entry, maxRowBytes: number): Promise<RawRow> {
+async function readEntry(
+  root: string,
+  entry: Entry,
+  maxRowBytes: number,
+  signal: AbortSignal,
+): Promise<RawRow> {
   const { file, caption } = entry
   if (!entry.isImage) return { code: 'image_missing', detail: `${file} has no image beside it` }
   if (caption === undefined)
     return { code: 'caption_missing', detail: `${file} has no .txt beside it` }
   const captionPath = path.join(root, caption)
-  const handle = await openFile(captionPath)
+  const handle = await localFiles.open(captionPath, signal)
   try {
-    const bytes = await readAt(handle, captionPath, 0, maxRowBytes + 1)
+    const bytes = await handle.read(0, maxRowBytes + 1)
     if (bytes.length > maxRowBytes) {
       return { code: 'row_too_long', detail: `${caption} is longer than source.maxRowBytes` }
     }

@@ -1,7 +1,6 @@
 // What a file format is to the planner and the reader: rows with positions to start from.
 
-import { open, type FileHandle } from 'node:fs/promises'
-import { InputError, ShardError, messageOf } from '../../core/errors.ts'
+import { InputError } from '../../core/errors.ts'
 import type { ReasonCode } from '../../core/reasons.ts'
 import type { Json } from '../../core/types.ts'
 
@@ -54,50 +53,32 @@ export class DamagedFile extends Error {
   override readonly name = 'DamagedFile'
 }
 
-/** Opens for reading; a file that cannot be opened now fails its shard, not its rows. */
-export async function openFile(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    throw new ShardError(`cannot open ${path}: ${messageOf(error)}`, { cause: error })
-  }
-}
-
-/**
- * Bytes [start, start + length) of a file, fewer only at its end.
- *
- * @throws ShardError when the read itself fails
- */
-export async function readAt(
-  file: FileHandle,
-  path: string,
-  start: number,
-  length: number,
-): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length)
-  let filled = 0
-  while (filled < length) {
-    let bytesRead: number
-    try {
-      ;({ bytesRead } = await file.read(buffer, filled, length - filled, start + filled))
-    } catch (error) {
-      const where = `${path} at byte ${start + filled}`
-      throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
-    }
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return filled === length ? buffer : buffer.subarray(0, filled)
-}
-
 /** A position that a plan wrote and a reader gets back; anything else means another version's plan. */
 export function badPosition(path: string, position: Json): InputError {
   return new InputError(`${path}: ${JSON.stringify(position)} is no position of this format`)
 }
 
-/** A position that is a row number; undefined: the first row. */
-export function toRowNumber(path: string, position: Json | undefined): number {
-  if (position === undefined) return 0
+/** The position of the row that stands for what cannot be read of a file. */
+export interface Damage {
+  readonly damage: string
+}
+
+export function isDamage(position: Json | undefined): position is { readonly damage: string } {
+  return (
+    typeof position === 'object' &&
+    position !== null &&
+    'damage' in position &&
+    typeof position.damage === 'string'
+  )
+}
+
+/** The row that stands for what cannot be read of a file. */
+export function damagedRow(path: string, { damage }: Damage): RejectedRow {
+  return { code: 'source_damaged', detail: `${shortPath(path)}: ${damage}` }
+}
+
+/** A position that is a row number or a byte offset. */
+export function toNumber(path: string, position: Json): number {
   if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0) {
     return position
   }

@@ -3,9 +3,10 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import { ConfigError, InputError, messageOf } from '../../core/errors.ts'
+import pLimit from 'p-limit'
+import { ConfigError, messageOf } from '../../core/errors.ts'
 import type { Json } from '../../core/types.ts'
-import { openFile, readAt } from './format.ts'
+import { isRemote, type SourceFiles } from './files.ts'
 
 const MAX_FILES = 1_000_000
 
@@ -29,7 +30,7 @@ export async function listFiles(
   }
   const seen = new Set<string>()
   for (const file of files) {
-    const full = path.resolve(file)
+    const full = isRemote(file) ? file : path.resolve(file)
     if (seen.has(full)) throw new ConfigError(`source.files: ${file} is named twice`)
     seen.add(full)
   }
@@ -37,6 +38,13 @@ export async function listFiles(
 }
 
 async function matchEntry(entry: string, endings: readonly string[]): Promise<string[]> {
+  if (isRemote(entry)) {
+    if (/^https?:/i.test(entry)) return [toUrl(entry)]
+    const scheme = /^[^:]*/.exec(entry)?.[0] ?? ''
+    throw new ConfigError(
+      `source.files: ${entry}: ${scheme}:// is not available; use a local path or https://`,
+    )
+  }
   if (!/[*?]/.test(entry)) {
     let stat
     try {
@@ -60,6 +68,15 @@ async function matchEntry(entry: string, endings: readonly string[]): Promise<st
   ).filter((file) => pattern.test(file))
   if (found.length > 0) return found
   throw new ConfigError(`source.files: nothing matches ${entry}`)
+}
+
+/** A web server cannot be listed: its files are named, or counted up in braces. */
+function toUrl(entry: string): string {
+  if (!URL.canParse(entry)) throw new ConfigError(`source.files: ${entry} is no address`)
+  if (!new URL(entry).pathname.includes('*')) return entry
+  throw new ConfigError(
+    `source.files: ${entry}: a web server cannot be searched; use braces such as {00000..00099}`,
+  )
 }
 
 /** Files below a folder, sorted; names keep the folder as given. Hidden ones are left out. */
@@ -126,35 +143,47 @@ function globToRegExp(pattern: string): RegExp {
 
 const MIB = 2 ** 20
 // So that opening thousands of files stays quick: all of them together read no more than this.
-const HASH_BUDGET = 512 * MIB
+const HASH_BUDGET = { local: 512 * MIB, remote: 64 * MIB }
+const FILES_AT_ONCE = 8
 
 /**
- * Path as given, size, time and a hash of the first and the last bytes of each file: a MiB each, or
- * less where there are more than 256 files.
+ * Path as given, size, time or ETag, and a hash of the first and the last bytes of each file: a MiB
+ * each, or less where there are many files.
  *
  * @throws InputError for what is no regular file
  */
 export async function identify(
-  files: readonly string[],
+  paths: readonly string[],
+  files: SourceFiles,
   signal: AbortSignal,
 ): Promise<{ readonly [key: string]: Json }> {
-  const edge = Math.max(4096, Math.min(MIB, Math.floor(HASH_BUDGET / 2 / files.length)))
-  const found: Json[] = []
-  for (const file of files) {
+  const budget = paths.some(isRemote) ? HASH_BUDGET.remote : HASH_BUDGET.local
+  const edge = Math.max(4096, Math.min(MIB, Math.floor(budget / 2 / paths.length)))
+  const limit = pLimit(FILES_AT_ONCE)
+  const found = await limit.map(paths, async (file) => {
     signal.throwIfAborted()
-    const handle = await openFile(file)
-    try {
-      const stat = await handle.stat()
-      if (!stat.isFile()) throw new InputError(`${file} is no regular file`)
-      const hash = createHash('sha256')
-      hash.update(await readAt(handle, file, 0, Math.min(edge, stat.size)))
-      const tail = Math.max(edge, stat.size - edge)
-      if (tail < stat.size) hash.update(await readAt(handle, file, tail, stat.size - tail))
-      const mtime = stat.mtime.toISOString()
-      found.push({ path: file, size: stat.size, mtime, sha256: hash.digest('hex') })
-    } finally {
-      await handle.close()
-    }
-  }
+    const description = await files.describe(file, signal)
+    const sha256 = await hashEdges(file, description.size, edge, files, signal)
+    return { path: file, ...description, sha256 }
+  })
   return { hashedBytes: 2 * edge, files: found }
+}
+
+async function hashEdges(
+  path: string,
+  size: number,
+  edge: number,
+  files: SourceFiles,
+  signal: AbortSignal,
+): Promise<string> {
+  const hash = createHash('sha256')
+  const file = await files.openForward(path, signal)
+  try {
+    hash.update(await file.read(0, Math.min(edge, size)))
+    const tail = Math.max(edge, size - edge)
+    if (tail < size && Number.isFinite(size)) hash.update(await file.read(tail, size - tail))
+  } finally {
+    await file.close()
+  }
+  return hash.digest('hex')
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import type { ReasonCode } from '../../core/reasons.ts'
 import { codePointIndex } from '../../core/span.ts'
 import type { CharSpan, ImageRef, Json, SourceRow } from '../../core/types.ts'
+import { isRemote } from './files.ts'
 import { shortPath, type Fields, type RejectedRow } from './format.ts'
 
 /** Columns by what they mean; `url` or `image` is there. */
@@ -12,6 +13,7 @@ export interface ColumnMapping {
   readonly image?: string
   readonly caption: string
   readonly phrases?: string
+  readonly status?: string
   readonly keep: readonly string[]
 }
 
@@ -19,12 +21,15 @@ export interface MapOptions {
   readonly columns: ColumnMapping
   readonly captionIndex: number
   readonly phraseUnits: 'codePoints' | 'utf16'
-  /** Folder of relative image paths, which they may not leave. */
+  /** Folder, or address, that image paths are relative to and may not leave. */
   readonly imageRoot: string
   readonly maxImageBytes: number
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Beside a status column, as img2dataset names it. */
+export const ERROR_MESSAGE = 'error_message'
 
 class RowProblem extends Error {
   readonly code: ReasonCode
@@ -41,6 +46,7 @@ export function mapRow(fields: Fields, options: MapOptions): Omit<SourceRow, 'ro
   let url: string | undefined
   try {
     url = columns.url === undefined ? undefined : textOf(fields, columns.url)
+    checkStatus(fields, columns.status)
     const image = imageOf(fields, url, options)
     const caption = captionOf(fields, options)
     const supplied = phrasesOf(fields, caption, options)
@@ -58,6 +64,15 @@ export function mapRow(fields: Fields, options: MapOptions): Omit<SourceRow, 'ro
     const known = url === undefined || url === '' ? {} : { url }
     return { code: error.code, detail: error.message, ...known }
   }
+}
+
+/** @throws RowProblem if the data set itself says that it has no image */
+function checkStatus(fields: Fields, name: string | undefined): void {
+  if (name === undefined) return
+  const status = textOf(fields, name)
+  if (status === 'success') return
+  const message = textOf(fields, ERROR_MESSAGE)
+  throw new RowProblem('source_failed', `${status ?? 'no status'}: ${message ?? 'unknown'}`)
 }
 
 /** The value of a column; "a.b" is the key b inside a where no column has that name. */
@@ -125,6 +140,7 @@ function localImage(value: unknown, name: string, options: MapOptions): ImageRef
     return localImage(file, `${name}.path`, options)
   }
   const file = asText(value, name)
+  if (isRemote(options.imageRoot)) return besideRemote(file, name, options.imageRoot)
   const root = path.resolve(options.imageRoot)
   const full = path.resolve(root, file)
   if (full !== root && full.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
@@ -132,6 +148,16 @@ function localImage(value: unknown, name: string, options: MapOptions): ImageRef
   }
   const detail = `${JSON.stringify(shortPath(file))} is not inside ${shortPath(options.imageRoot)}`
   throw new RowProblem('member_unsafe', detail)
+}
+
+/** A path in a file that came over the network is an address relative to it. */
+function besideRemote(file: string, name: string, root: string): ImageRef {
+  if (URL.canParse(file, root)) {
+    const url = new URL(file, root).href
+    if (url.startsWith(root)) return { kind: 'url', url }
+  }
+  const shown = JSON.stringify(shortPath(file))
+  throw new RowProblem('member_unsafe', `column ${name}: ${shown} is not inside ${shortPath(root)}`)
 }
 
 function embedded(bytes: Uint8Array, name: string, { maxImageBytes }: MapOptions): ImageRef {

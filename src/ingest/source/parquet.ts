@@ -1,18 +1,17 @@
 // Parquet: planned from the footer alone, read in windows of a row group, so that memory does not
 // grow with the group and neighbouring shards share what was decoded.
 
-import type { FileHandle } from 'node:fs/promises'
 import { parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet'
 import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers, RowGroup } from 'hyparquet'
 import { compressors as allCompressors } from 'hyparquet-compressors'
 import { InputError, ShardError, messageOf } from '../../core/errors.ts'
 import { createCache } from './cache.ts'
+import type { SourceFiles } from './files.ts'
 import {
+  damagedRow,
   DamagedFile,
-  openFile,
-  readAt,
   shortPath,
-  toRowNumber,
+  toNumber,
   type Fields,
   type RawRow,
   type SourceFormat,
@@ -61,22 +60,27 @@ function orNothing(decompress: Compressors['LZ4']): NonNullable<Compressors['LZ4
 const decoding = { parsers, compressors, utf8: false, geoparquet: false } as const
 
 /** @param wanted the columns to decode, of those that a file has */
-export function createParquetFormat(wanted: readonly string[]): SourceFormat {
+export function createParquetFormat(files: SourceFiles, wanted: readonly string[]): SourceFormat {
   const footers = createCache<FileMetaData>(FOOTERS_KEPT)
   const windows = createCache<Window>(WINDOWS_KEPT)
 
-  const footerOf = (path: string): Promise<FileMetaData> =>
-    footers.get(path, () => withFile(path, readFooter))
+  const footerOf = (path: string, signal: AbortSignal): Promise<FileMetaData> =>
+    footers.get(path, () => withFile(files, path, signal, readFooter))
 
-  const windowOf = (path: string, footer: FileMetaData, range: Range): Promise<Window> =>
+  const windowOf = (
+    path: string,
+    footer: FileMetaData,
+    range: Range,
+    signal: AbortSignal,
+  ): Promise<Window> =>
     windows.get(`${range.start}:${path}`, () =>
-      withFile(path, (file) => readWindow(file, path, footer, range, wanted)),
+      withFile(files, path, signal, (file) => readWindow(file, path, footer, range, wanted)),
     )
 
   return {
-    columns: async (path) => {
+    columns: async (path, signal) => {
       try {
-        return topColumns(await footerOf(path))
+        return topColumns(await footerOf(path, signal))
       } catch (error) {
         if (!(error instanceof DamagedFile)) throw error
         throw new InputError(`${path}: ${error.message}`, { cause: error })
@@ -84,22 +88,22 @@ export function createParquetFormat(wanted: readonly string[]): SourceFormat {
     },
     marks: async function* (path, { first, stride }, signal) {
       signal.throwIfAborted()
-      const rows = await orDamage(footerOf(path).then(rowCount))
+      const rows = await orDamage(footerOf(path, signal).then(rowCount))
       const count = typeof rows === 'number' ? rows : 1
       for (let row = first; row < count; row += stride) yield { row, position: row }
       yield { rows: count }
     },
     read: async function* (path, position, signal) {
-      const first = toRowNumber(path, position)
-      const footer = await orDamage(footerOf(path))
+      const first = position === undefined ? 0 : toNumber(path, position)
+      const footer = await orDamage(footerOf(path, signal))
       if (footer instanceof DamagedFile) {
-        yield { code: 'source_damaged', detail: `${shortPath(path)}: ${footer.message}` }
+        yield damagedRow(path, { damage: footer.message })
         return
       }
       const columns = topColumns(footer).filter((name) => wanted.includes(name))
       for (const range of windowsFrom(footer, first, columns)) {
         signal.throwIfAborted()
-        const window = await windowOf(path, footer, range)
+        const window = await windowOf(path, footer, range, signal)
         for (let row = Math.max(first, range.start); row < range.end; row++) {
           yield rowOf(window, row - range.start)
         }
@@ -249,14 +253,19 @@ async function orDamage<T>(promise: Promise<T>): Promise<T | DamagedFile> {
 }
 
 /** Runs with the file open; every slice is a read of its own. */
-async function withFile<T>(path: string, use: (file: AsyncBuffer) => Promise<T>): Promise<T> {
-  const handle: FileHandle = await openFile(path)
+async function withFile<T>(
+  files: SourceFiles,
+  path: string,
+  signal: AbortSignal,
+  use: (file: AsyncBuffer) => Promise<T>,
+): Promise<T> {
+  const file = await files.open(path, signal)
+  const { size } = file
   try {
-    const { size } = await handle.stat()
     return await use({
       byteLength: size,
       slice: async (start, end = size) => {
-        const bytes = await readAt(handle, path, start, Math.max(0, Math.min(end, size) - start))
+        const bytes = await file.read(start, Math.max(0, Math.min(end, size) - start))
         // Small buffers lie in a shared pool: a copy of its own is what the parser may keep.
         const { buffer } = bytes
         const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
@@ -264,6 +273,6 @@ async function withFile<T>(path: string, use: (file: AsyncBuffer) => Promise<T>)
       },
     })
   } finally {
-    await handle.close()
+    await file.close()
   }
 }

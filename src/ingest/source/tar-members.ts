@@ -2,8 +2,8 @@
 // in little time and memory, and any member can be read by its offset. Nothing is ever extracted to
 // disk. Knows ustar, GNU long names and pax; refuses what no data set needs.
 
-import type { FileHandle } from 'node:fs/promises'
-import { DamagedFile, readAt } from './format.ts'
+import type { OpenFile } from './files.ts'
+import { DamagedFile } from './format.ts'
 
 export interface TarMember {
   readonly name: string
@@ -14,6 +14,16 @@ export interface TarMember {
   readonly size: number
   /** Why it must not be used; its name is then only for messages. */
   readonly unsafe?: string
+}
+
+/** The last member of a tar ends before its time; those before it are whole. */
+export class CutMember extends DamagedFile {
+  readonly member: string
+
+  constructor(member: string, message: string) {
+    super(message)
+    this.member = member
+  }
 }
 
 const BLOCK = 512
@@ -30,18 +40,14 @@ const MAX_ZERO_BLOCKS = 4096
  * @param offset of a member's first header
  * @throws DamagedFile where the tar is cut or broken, naming the last member and the byte offset
  */
-export async function* tarMembers(
-  file: FileHandle,
-  path: string,
-  offset: number,
-): AsyncGenerator<TarMember> {
-  const { size: fileSize } = await file.stat()
+export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerator<TarMember> {
+  const { size: fileSize } = file
   let last: string | undefined
   let window: Buffer = Buffer.alloc(0)
   let windowAt = 0
   const block = async (at: number, length: number): Promise<Buffer> => {
     if (at < windowAt || at + length > windowAt + window.length) {
-      window = await readAt(file, path, at, Math.max(WINDOW, length))
+      window = await file.read(at, Math.max(WINDOW, length))
       windowAt = at
     }
     const bytes = window.subarray(at - windowAt, at - windowAt + length)
@@ -67,9 +73,10 @@ export async function* tarMembers(
     const hasData = !DATALESS.has(type)
     const next = hasData ? dataOffset + Math.ceil(size / BLOCK) * BLOCK : dataOffset
     if (hasData && dataOffset + size > fileSize) {
-      const shown = JSON.stringify(printable(extension.name ?? name))
-      throw new DamagedFile(
-        `member ${shown} at byte ${at} claims ${size} bytes; the file ends after ${fileSize - dataOffset}`,
+      const cut = printable(extension.name ?? name)
+      throw new CutMember(
+        cut,
+        `member ${JSON.stringify(cut)} at byte ${at} claims ${size} bytes; the file ends after ${fileSize - dataOffset}`,
       )
     }
     if (EXTENSIONS.has(type)) {

@@ -1,25 +1,22 @@
 // TSV, CSV and JSON Lines, plain or gzipped: records to rows.
 
-import { createReadStream } from 'node:fs'
-import { Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
-import { InputError, ShardError, messageOf } from '../../core/errors.ts'
-import type { Json } from '../../core/types.ts'
+import { InputError, messageOf } from '../../core/errors.ts'
 import type { SourceOptions } from '../source-options.ts'
+import type { SourceFiles } from './files.ts'
 import {
-  badPosition,
+  type Damage,
+  damagedRow,
   DamagedFile,
+  isDamage,
   isMarked,
   type Fields,
   type RawRow,
-  type RejectedRow,
   shortPath,
+  toNumber,
   type SourceFormat,
 } from './format.ts'
+import { decodeRecord, readBytes } from './text-bytes.ts'
 import { createRecordSplitter, splitFields, type RawRecord } from './split-records.ts'
-
-const CHUNK = 256 * 1024
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** How a text format makes fields of records. */
 interface Dialect {
@@ -33,11 +30,26 @@ interface Dialect {
   columnsOf(text: string): readonly string[]
 }
 
+type TextType = 'tsv' | 'csv' | 'jsonl' | 'flickr30k'
+
 export function createTextFormat(
-  type: 'tsv' | 'csv' | 'jsonl',
+  files: SourceFiles,
+  type: TextType,
   options: SourceOptions,
 ): SourceFormat {
-  return textFormat(type === 'jsonl' ? jsonDialect : tableDialect(type, options), options)
+  return textFormat(files, dialectOf(type, options), options)
+}
+
+function dialectOf(type: TextType, options: SourceOptions): Dialect {
+  switch (type) {
+    case 'jsonl':
+      return jsonDialect
+    case 'flickr30k':
+      return tokenDialect
+    case 'tsv':
+    case 'csv':
+      return tableDialect(type, options)
+  }
 }
 
 function tableDialect(type: 'tsv' | 'csv', options: SourceOptions): Dialect {
@@ -56,6 +68,18 @@ function tableDialect(type: 'tsv' | 'csv', options: SourceOptions): Dialect {
       return Object.fromEntries(columns.map((name, index) => [name, values[index]]))
     },
   }
+}
+
+/** Flickr30k: `file#number<TAB>caption`. */
+const tokenDialect: Dialect = {
+  quotedBy: undefined,
+  hasHeader: false,
+  columnsOf: () => ['image', 'number', 'caption'],
+  parse: (text) => {
+    const [, image, number, caption] = /^([^\t#]+)#(\d+)\t(.*)$/su.exec(text) ?? []
+    if (image === undefined) return 'not of the form file#number<TAB>caption'
+    return { image, number: Number(number), caption }
+  },
 }
 
 const jsonDialect: Dialect = {
@@ -86,18 +110,19 @@ interface Head {
   readonly start: number
 }
 
-function textFormat(dialect: Dialect, options: SourceOptions): SourceFormat {
+function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions): SourceFormat {
   const heads = new Map<string, Promise<Head>>()
 
   const readHead = async (path: string, signal: AbortSignal): Promise<Head> => {
-    let text = 0
-    for await (const chunk of readBytes(path, 0, signal)) {
-      text = textStart(chunk, path)
-      break
+    let head = Buffer.alloc(0)
+    for await (const chunk of readBytes(files, path, 0, signal)) {
+      head = Buffer.concat([head, chunk])
+      if (head.length >= 3) break
     }
-    for await (const [record] of records(path, text, dialect, options, signal)) {
+    const text = textStart(head)
+    for await (const [record] of records(files, path, text, dialect, options, signal)) {
       if (record === undefined) continue
-      const decoded = decode(record)
+      const decoded = decodeRecord(record)
       if (typeof decoded !== 'string') {
         if (dialect.hasHeader) throw new DamagedFile(`the header line: ${decoded.detail}`)
         return { columns: options.columnNames ?? [], start: text }
@@ -119,28 +144,28 @@ function textFormat(dialect: Dialect, options: SourceOptions): SourceFormat {
     return head
   }
 
-  /** The records of rows, in batches; where the file is damaged, the last one is its damage. */
+  /** The records of rows, in batches; where the file is damaged, the last item is its damage. */
   async function* rowRecords(
     path: string,
-    position: Position,
+    position: number | undefined,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly Unread[]> {
-    let next = position
+  ): AsyncGenerator<readonly RawRecord[] | Damage> {
+    let reached = position ?? 0
     try {
-      next ??= (await headOf(path, signal)).start
-      for await (const batch of records(path, next, dialect, options, signal)) {
-        next = batch.at(-1)?.next ?? next
-        yield batch
+      const start = position ?? (await headOf(path, signal)).start
+      for await (const batch of records(files, path, start, dialect, options, signal)) {
+        reached = batch.at(-1)?.next ?? reached
+        if (batch.length > 0) yield batch
       }
     } catch (error) {
       if (!(error instanceof DamagedFile)) throw error
-      yield [{ offset: next, bytes: new Uint8Array(0), problem: error }]
+      yield { damage: `at byte ${reached}: ${error.message}` }
     }
   }
 
-  const toRow = (record: Unread, path: string, columns: readonly string[]): RawRow => {
-    const text = decode(record)
-    const where = `${shortPath(path)} at byte ${record.offset ?? 0}`
+  const toRow = (record: RawRecord, path: string, columns: readonly string[]): RawRow => {
+    const text = decodeRecord(record)
+    const where = `${shortPath(path)} at byte ${record.offset}`
     if (typeof text !== 'string') return { ...text, detail: `${where}: ${text.detail}` }
     const fields = dialect.parse(text, columns)
     if (typeof fields !== 'string') return { fields }
@@ -158,18 +183,26 @@ function textFormat(dialect: Dialect, options: SourceOptions): SourceFormat {
     },
     marks: async function* (path, grid, signal) {
       let row = 0
-      for await (const batch of rowRecords(path, null, signal)) {
-        for (const record of batch) {
-          if (isMarked(row, grid)) yield { row, position: record.offset }
+      for await (const batch of rowRecords(path, undefined, signal)) {
+        const positions = 'damage' in batch ? [{ ...batch }] : batch.map(({ offset }) => offset)
+        for (const position of positions) {
+          if (isMarked(row, grid)) yield { row, position }
           row++
         }
       }
       yield { rows: row }
     },
     read: async function* (path, position, signal) {
-      const start = position === undefined ? null : toPosition(path, position)
+      if (isDamage(position)) {
+        yield damagedRow(path, position)
+        return
+      }
+      const start = position === undefined ? undefined : toNumber(path, position)
       for await (const batch of rowRecords(path, start, signal)) {
-        if (batch.length === 0) continue
+        if ('damage' in batch) {
+          yield damagedRow(path, batch)
+          continue
+        }
         const columns = dialect.hasHeader ? (await headOf(path, signal)).columns : []
         for (const record of batch) yield toRow(record, path, columns)
       }
@@ -177,41 +210,8 @@ function textFormat(dialect: Dialect, options: SourceOptions): SourceFormat {
   }
 }
 
-/** Byte offset of a record; null: the file's first row, behind its header. */
-type Position = number | null
-
-function toPosition(path: string, position: Json): Position {
-  if (position === null) return null
-  if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0) {
-    return position
-  }
-  throw badPosition(path, position)
-}
-
-type Unread = Pick<RawRecord, 'bytes'> & {
-  readonly offset: Position
-  readonly problem?: string | DamagedFile
-}
-
-function decode(record: Unread): string | RejectedRow {
-  const { problem } = record
-  if (problem instanceof DamagedFile) return { code: 'source_damaged', detail: problem.message }
-  if (problem === 'too_long') {
-    return { code: 'row_too_long', detail: 'longer than source.maxRowBytes' }
-  }
-  if (problem !== undefined) return { code: 'row_malformed', detail: problem }
-  const nul = record.bytes.indexOf(0)
-  if (nul >= 0) {
-    return { code: 'encoding_invalid', detail: `NUL byte, the ${nul + 1}th of the row` }
-  }
-  try {
-    return utf8.decode(record.bytes)
-  } catch {
-    return { code: 'encoding_invalid', detail: 'not UTF-8' }
-  }
-}
-
 async function* records(
+  files: SourceFiles,
   path: string,
   offset: number,
   dialect: Dialect,
@@ -224,51 +224,16 @@ async function* records(
     maxRowBytes: options.maxRowBytes,
     ...(quotedBy === undefined ? {} : { quotedBy }),
   })
-  for await (const chunk of readBytes(path, offset, signal)) yield splitter.push(chunk)
+  for await (const chunk of readBytes(files, path, offset, signal)) yield splitter.push(chunk)
   yield splitter.end()
 }
 
-/** The uncompressed bytes from an offset; a gzipped file is unpacked from its beginning. */
-async function* readBytes(
-  path: string,
-  offset: number,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  signal.throwIfAborted()
-  const gzipped = path.endsWith('.gz')
-  const file = createReadStream(path, { start: gzipped ? 0 : offset, highWaterMark: CHUNK })
-  const stream: Readable = gzipped ? file.pipe(createGunzip({ chunkSize: CHUNK })) : file
-  // pipe() passes no errors on.
-  if (gzipped) file.on('error', (error) => stream.destroy(error))
-  let skip = gzipped ? offset : 0
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      signal.throwIfAborted()
-      if (skip < chunk.length) yield chunk.subarray(skip)
-      skip = Math.max(0, skip - chunk.length)
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    if (code.startsWith('Z_')) {
-      throw new DamagedFile(`gzip: ${messageOf(error)}`, { cause: error })
-    }
-    if (error instanceof Error && 'syscall' in error) {
-      throw new ShardError(`cannot read ${path}: ${messageOf(error)}`, { cause: error })
-    }
-    throw error
-  } finally {
-    file.destroy()
-    stream.destroy()
-  }
-}
-
 /** Length of the byte order mark; only UTF-8 is read. */
-function textStart(head: Uint8Array, path: string): number {
+function textStart(head: Uint8Array): number {
   const [a, b, c] = head
   if (a === 0xef && b === 0xbb && c === 0xbf) return 3
   if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff)) {
-    throw new InputError(`${path} is UTF-16; rewrite it as UTF-8`)
+    throw new DamagedFile('UTF-16; rewrite it as UTF-8')
   }
   return 0
 }

@@ -1,123 +1,162 @@
 // WebDataset tars: consecutive members that share their path up to the first dot of the base name
 // are one sample. A tar is indexed once by its headers; samples are then read in place.
 
-import type { FileHandle } from 'node:fs/promises'
 import { InputError } from '../../core/errors.ts'
+import type { Json } from '../../core/types.ts'
 import type { SourceOptions } from '../source-options.ts'
-import { createCache } from './cache.ts'
+import type { OpenFile, SourceFiles } from './files.ts'
 import {
+  badPosition,
+  damagedRow,
   DamagedFile,
-  openFile,
-  readAt,
+  isDamage,
+  isMarked,
   shortPath,
-  toRowNumber,
   type Fields,
   type RawRow,
   type RejectedRow,
   type SourceFormat,
 } from './format.ts'
-import { tarMembers, type TarMember } from './tar-members.ts'
+import { CutMember, tarMembers, type TarMember } from './tar-members.ts'
 
-const INDEXES_KEPT = 4
 const MAX_FIELDS = 64
-// About 300 bytes of memory each while a tar is indexed.
+// About 100 bytes of memory each while a tar is planned.
 const MAX_SAMPLES = 2_000_000
 
 export const imageEndings = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff']
 
-/** Where the samples of one tar begin. */
-interface TarIndex {
-  /** Byte offset of each row's first header. */
-  readonly offsets: readonly number[]
-  /** Rows whose key came before. */
-  readonly repeated: ReadonlySet<number>
-  /** The last row stands for what could not be read. */
-  readonly damage?: DamagedFile
+/**
+ * Where reading begins: a member's header, and which of the rows up to the next mark (counted from
+ * this one) have a key that came before.
+ */
+interface Position {
+  readonly offset: number
+  readonly repeated: readonly number[]
 }
 
 /** @param wanted columns to read: member endings, or keys of the json member */
 export function createWebDatasetFormat(
+  files: SourceFiles,
   wanted: readonly string[],
   options: SourceOptions,
 ): SourceFormat {
-  const indexes = createCache<TarIndex>(INDEXES_KEPT)
-  const indexOf = (path: string, signal: AbortSignal) =>
-    indexes.get(path, () => withTar(path, (file) => indexTar(file, path, signal)))
-
   return {
     columns: async (path, signal) => {
-      signal.throwIfAborted()
-      return withTar(path, async (file) => {
-        try {
-          for await (const sample of samples(file, path, 0)) {
-            if (sample.members.length === 0) continue
-            const fields = await readSample(file, path, sample, { ...options, wanted: undefined })
-            if ('code' in fields) continue
-            return Object.keys(fields.fields)
-          }
-        } catch (error) {
-          if (!(error instanceof DamagedFile)) throw error
-          throw new InputError(`${path}: ${error.message}`, { cause: error })
+      const file = await files.openForward(path, signal)
+      try {
+        for await (const sample of samples(file, 0)) {
+          if (sample.members.length === 0) continue
+          const fields = await readSample(file, sample, { ...options, wanted: undefined })
+          if ('code' in fields) continue
+          return Object.keys(fields.fields)
         }
-        return []
-      })
+      } catch (error) {
+        if (!(error instanceof DamagedFile)) throw error
+        throw new InputError(`${path}: ${error.message}`, { cause: error })
+      } finally {
+        await file.close()
+      }
+      return []
     },
-    marks: async function* (path, { first, stride }, signal) {
-      const { offsets } = await indexOf(path, signal)
-      for (let row = first; row < offsets.length; row += stride) yield { row, position: row }
-      yield { rows: offsets.length }
+    marks: async function* (path, grid, signal) {
+      const file = await files.openForward(path, signal)
+      const keys = new Set<string>()
+      let row = 0
+      // Held back until all rows up to the next mark have been seen.
+      let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
+      try {
+        for await (const { key, offset, reject } of samples(file, 0)) {
+          signal.throwIfAborted()
+          if (row === MAX_SAMPLES) {
+            throw new DamagedFile(`more than ${MAX_SAMPLES} samples, from byte ${offset} on`)
+          }
+          if (isMarked(row, grid)) {
+            if (mark !== undefined) yield mark
+            mark = { row, position: { offset, repeated: [] } }
+          }
+          const isRepeated = reject === undefined && keys.size === keys.add(key).size
+          if (isRepeated) mark?.position.repeated.push(row - mark.row)
+          row++
+        }
+        if (mark !== undefined) yield mark
+      } catch (error) {
+        if (!(error instanceof DamagedFile)) throw error
+        if (mark !== undefined) yield mark
+        if (isMarked(row, grid)) yield { row, position: { damage: error.message } }
+        row++
+      } finally {
+        await file.close()
+      }
+      yield { rows: row }
     },
     read: async function* (path, position, signal) {
-      const { offsets, repeated, damage } = await indexOf(path, signal)
-      let row = toRowNumber(path, position)
-      const start = offsets[row]
-      if (start === undefined) return
-      const file = await openFile(path)
-      const lastGood = offsets.length - (damage === undefined ? 0 : 1)
+      if (isDamage(position)) {
+        yield damagedRow(path, position)
+        return
+      }
+      const start = position === undefined ? undefined : toPosition(path, position)
+      const file = await files.openForward(path, signal)
+      const repeated = new Set(start?.repeated)
+      // From the beginning of a file every key that came before has been seen.
+      const keys = start === undefined ? new Set<string>() : undefined
+      let row = 0
       try {
-        if (row < lastGood) {
-          for await (const sample of samples(file, path, start)) {
-            signal.throwIfAborted()
-            const raw = repeated.has(row)
-              ? repeatedKey(sample)
-              : await readSample(file, path, sample, { ...options, wanted })
-            yield 'code' in raw ? { ...raw, detail: `${shortPath(path)}: ${raw.detail}` } : raw
-            if (++row === lastGood) break
+        for await (const sample of samples(file, start?.offset ?? 0)) {
+          signal.throwIfAborted()
+          if (row === MAX_SAMPLES) {
+            throw new DamagedFile(`more than ${MAX_SAMPLES} samples, from byte ${sample.offset} on`)
           }
+          const isRepeated =
+            keys === undefined
+              ? repeated.has(row)
+              : sample.reject === undefined && keys.size === keys.add(sample.key).size
+          const raw =
+            sample.reject ??
+            (isRepeated
+              ? repeatedKey(sample)
+              : await readSample(file, sample, { ...options, wanted }))
+          yield 'code' in raw ? { ...raw, detail: `${shortPath(path)}: ${raw.detail}` } : raw
+          row++
         }
-        if (damage !== undefined) {
-          const detail = `${shortPath(path)}: ${damage.message}`
-          yield { code: 'source_damaged', detail }
-        }
+      } catch (error) {
+        if (!(error instanceof DamagedFile)) throw error
+        yield damagedRow(path, { damage: error.message })
       } finally {
         await file.close()
       }
     },
-    close: async () => {
-      indexes.clear()
-    },
   }
 }
 
-async function indexTar(file: FileHandle, path: string, signal: AbortSignal): Promise<TarIndex> {
-  const offsets: number[] = []
-  const repeated = new Set<number>()
+/** The keys of a tar as far as it can be read. */
+export async function tarKeys(
+  files: SourceFiles,
+  path: string,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
   const keys = new Set<string>()
+  const file = await files.openForward(path, signal)
   try {
-    for await (const { key, offset, reject } of samples(file, path, 0)) {
+    for await (const { key, reject } of samples(file, 0)) {
       signal.throwIfAborted()
-      if (offsets.length === MAX_SAMPLES) {
-        throw new DamagedFile(`more than ${MAX_SAMPLES} samples, from byte ${offset} on`)
-      }
-      if (reject === undefined && keys.size === keys.add(key).size) repeated.add(offsets.length)
-      offsets.push(offset)
+      if (reject === undefined) keys.add(key)
     }
   } catch (error) {
     if (!(error instanceof DamagedFile)) throw error
-    offsets.push(offsets.at(-1) ?? 0)
-    return { offsets, repeated, damage: error }
+  } finally {
+    await file.close()
   }
-  return { offsets, repeated }
+  return keys
+}
+
+function toPosition(path: string, position: Json): Position {
+  if (typeof position === 'object' && position !== null) {
+    const { offset, repeated } = position as Readonly<Record<string, Json>>
+    if (typeof offset === 'number' && Array.isArray(repeated)) {
+      return { offset, repeated: repeated.map(Number) }
+    }
+  }
+  throw badPosition(path, position)
 }
 
 interface Sample {
@@ -136,7 +175,7 @@ interface Member extends TarMember {
 // Hidden files and those without an ending belong to no sample.
 const MEMBER = /^((?:.*\/)?[^./][^./]*)\.([^/]+)$/
 
-async function* samples(file: FileHandle, path: string, offset: number): AsyncGenerator<Sample> {
+async function* samples(file: OpenFile, offset: number): AsyncGenerator<Sample> {
   let open: { key: string; offset: number; members: Member[]; tooMany: boolean } | undefined
   const close = (sample: NonNullable<typeof open>): Sample => {
     const { key, members, tooMany } = sample
@@ -153,7 +192,7 @@ async function* samples(file: FileHandle, path: string, offset: number): AsyncGe
     return { key, offset: sample.offset, members: [], reject: { code: 'row_malformed', detail } }
   }
   try {
-    for await (const member of tarMembers(file, path, offset)) {
+    for await (const member of tarMembers(file, offset)) {
       if (member.unsafe !== undefined) {
         if (open !== undefined) yield close(open)
         open = undefined
@@ -178,6 +217,10 @@ async function* samples(file: FileHandle, path: string, offset: number): AsyncGe
   } catch (error) {
     // A sample whose next member is cut off may itself be incomplete: it is part of the damage.
     if (!(error instanceof DamagedFile) || open === undefined) throw error
+    if (error instanceof CutMember && MEMBER.exec(error.member)?.[1] !== open.key) {
+      yield close(open)
+      throw error
+    }
     throw new DamagedFile(`sample ${JSON.stringify(open.key)}: ${error.message}`, { cause: error })
   }
   if (open !== undefined) yield close(open)
@@ -193,13 +236,7 @@ type Limits = Pick<SourceOptions, 'maxImageBytes' | 'maxRowBytes'> & {
   readonly wanted: readonly string[] | undefined
 }
 
-async function readSample(
-  file: FileHandle,
-  path: string,
-  sample: Sample,
-  limits: Limits,
-): Promise<RawRow> {
-  if (sample.reject !== undefined) return sample.reject
+async function readSample(file: OpenFile, sample: Sample, limits: Limits): Promise<RawRow> {
   const { wanted } = limits
   const fields: Record<string, unknown> = {}
   const isMember = new Set(sample.members.map((member) => member.ending))
@@ -226,7 +263,12 @@ async function readSample(
       const detail = `member ${JSON.stringify(member.name)} has ${member.size} bytes; the limit is ${limit}`
       return { code: 'row_too_long', detail }
     }
-    const bytes = await readAt(file, path, member.dataOffset, member.size)
+    const bytes = await file.read(member.dataOffset, member.size)
+    if (bytes.length < member.size) {
+      throw new DamagedFile(
+        `member ${JSON.stringify(member.name)} is cut after ${bytes.length} bytes`,
+      )
+    }
     const value = isImage ? { bytes, path: member.name } : bytes
     fields[member.ending] = value
     if (isDefault) fields['image'] = value
@@ -252,14 +294,5 @@ function parseJsonMember(bytes: Uint8Array): Fields | string {
     return 'no JSON object'
   } catch {
     return 'no JSON in UTF-8'
-  }
-}
-
-async function withTar<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await openFile(path)
-  try {
-    return await use(file)
-  } finally {
-    await file.close()
   }
 }

@@ -1,0 +1,431 @@
+import fs from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findPython, runPython } from '../../helpers/python.ts'
+import {
+  codesOf,
+  failure,
+  open,
+  planOf,
+  readSource,
+  rowsOf,
+  type Item,
+  type SourceConfig,
+} from '../../helpers/sources.ts'
+import { makeTar, paxEntry, sampleEntries, tarEntry, type TarEntry } from '../../helpers/tar.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
+
+const python = findPython('webdataset')
+
+interface Written {
+  readonly key: string
+  readonly caption: string
+  readonly url: string
+  readonly score: number
+}
+
+describe.skipIf(python === undefined)('tars written by Python', () => {
+  let folder = ''
+  let written: readonly Written[] = []
+
+  beforeAll(async () => {
+    folder = await fs.mkdtemp(path.join(os.tmpdir(), 'groundmill-tar-'))
+    const printed = await runPython(python!, 'test/ingest/source/write_tar.py', folder)
+    written = JSON.parse(printed) as readonly Written[]
+  }, 120_000)
+  afterAll(() => fs.rm(folder, { recursive: true, force: true }))
+
+  it("reads webdataset's shards: images, captions, keys of the json", async () => {
+    const items = await readSource({
+      files: `${folder}/web-{000000..000002}.tar`,
+      columns: { keep: ['url', 'score'] },
+    })
+
+    expect(items).toEqual(
+      written.map(({ key, caption, url, score }, row) => ({
+        row,
+        image: {
+          kind: 'bytes',
+          name: `${key}.jpg`,
+          bytes: Buffer.alloc(4 * (row + 1), new Uint8Array([255, 216, 255, row])),
+        },
+        caption,
+        extra: { url, score },
+      })),
+    )
+  })
+
+  it.each(['ustar', 'gnu', 'pax'])('reads long names as %s writes them', async (name) => {
+    const items = rowsOf(await readSource({ files: `${folder}/${name}.tar` }))
+
+    const keys = ['plain', './dot/slash', `${'deep/'.repeat(20)}${'x'.repeat(60)}`, 'ünïcode-🐕']
+    expect(items.map(({ caption }) => caption)).toEqual(keys.slice(0, name === 'ustar' ? 3 : 4))
+    expect(
+      items.map(({ image }) => 'bytes' in image && Buffer.from(image.bytes).toString()),
+    ).toEqual(items.map(({ caption }) => `jpeg ${caption}`))
+  })
+})
+
+describe.skipIf(python === undefined)('the output of img2dataset', () => {
+  let folder = ''
+
+  beforeAll(async () => {
+    folder = await fs.mkdtemp(path.join(os.tmpdir(), 'groundmill-img2dataset-'))
+    await runPython(python!, 'test/ingest/source/write_tar.py', folder)
+  }, 120_000)
+  afterAll(() => fs.rm(folder, { recursive: true, force: true }))
+
+  it('reads the pairs, then rejects what failed there with its reason', async () => {
+    const items = await readSource({
+      preset: 'img2dataset',
+      files: `${folder}/00000.tar`,
+      columns: { keep: ['url'] },
+    })
+
+    const pairs = [0, 2, 3, 5, 6, 8, 9]
+    expect(rowsOf(items.slice(0, 7)).map(({ caption, extra }) => [caption, extra])).toEqual(
+      pairs.map((n) => [`caption ${n}`, { url: `https://example.org/${n}.jpg` }]),
+    )
+    expect(items.slice(7)).toEqual(
+      [1, 4, 7].map((n, index) => ({
+        row: 7 + index,
+        code: 'source_failed',
+        detail: 'failed_to_download: HTTP Error 404: Not Found',
+        url: `https://example.org/${n}.jpg`,
+      })),
+    )
+  })
+
+  it('misses the pairs of a tar that was cut at a boundary and closed again', async () => {
+    const cut = makeTar([...sampleEntries('000000000'), ...sampleEntries('000000002')])
+    const other = await temporaryFolder()
+    await fs.writeFile(path.join(other, '00000.tar'), cut)
+    await fs.copyFile(`${folder}/00000.parquet`, path.join(other, '00000.parquet'))
+
+    const items = await readSource({ preset: 'img2dataset', files: `${other}/*.tar` })
+
+    expect(codesOf(items)).toEqual([
+      ...Array<string>(2).fill('ok'),
+      ...Array<string>(3).fill('source_failed'),
+      ...Array<string>(5).fill('source_damaged'),
+    ])
+    expect(items[5]).toMatchObject({
+      detail: expect.stringMatching(/holds no 000000003, which .*00000\.parquet calls a success$/),
+      url: 'https://example.org/3.jpg',
+    })
+  })
+
+  it('says that failures are not known where the Parquet file is missing', async () => {
+    const other = await temporaryFolder()
+    await fs.copyFile(`${folder}/00000.tar`, path.join(other, '00000.tar'))
+
+    const items = await readSource({ preset: 'img2dataset', files: `${other}/*.tar` })
+
+    expect(codesOf(items)).toEqual([...Array<string>(7).fill('ok'), 'source_damaged'])
+  })
+
+  it('belongs to another run once the Parquet file has changed', async () => {
+    const config = { preset: 'img2dataset', files: `${folder}/00000.tar` } as const
+    const before = await open(config)
+    await fs.appendFile(`${folder}/00000.parquet`, 'x')
+    const after = await open(config)
+
+    expect(after.identity).not.toEqual(before.identity)
+  })
+
+  it('reads its Parquet files with embedded images', async () => {
+    const items = await readSource({
+      preset: 'img2dataset-parquet',
+      files: `${folder}/embedded.parquet`,
+    })
+
+    expect(codesOf(items).filter((code) => code === 'source_failed')).toHaveLength(3)
+    expect(items[1]).toMatchObject({ detail: 'failed_to_download: HTTP Error 404: Not Found' })
+    expect(items[2]).toMatchObject({
+      image: { kind: 'bytes', bytes: new Uint8Array(Buffer.from('jpeg')) },
+    })
+  })
+})
+
+async function fileOf(content: Uint8Array): Promise<string> {
+  const file = path.join(await temporaryFolder(), 'a.tar')
+  await fs.writeFile(file, content)
+  return file
+}
+
+async function read(
+  content: Uint8Array,
+  config: Omit<SourceConfig, 'files'> = {},
+): Promise<Item[]> {
+  const columns = { caption: 'txt', ...config.columns }
+  return readSource({ ...config, files: await fileOf(content), columns })
+}
+
+/** The rows of a tar that holds the entries between good samples: two before, one after. */
+async function around(...entries: readonly TarEntry[]): Promise<Item[]> {
+  const before = [...sampleEntries('a'), ...sampleEntries('b')]
+  return read(makeTar([...before, ...entries, ...sampleEntries('z')]))
+}
+
+describe('hostile members', () => {
+  const names = [
+    ['../../x.jpg', '".." in its path'],
+    ['a/../../x.jpg', '".." in its path'],
+    ['/etc/x.jpg', 'absolute path'],
+    ['C:/x.jpg', 'absolute path'],
+    ['a\\..\\b.jpg', 'back-slash in its name'],
+    ['a\nb.jpg', 'control character in its name'],
+    ['', 'no name'],
+  ] as const
+
+  it.each(names)('refuses the name %j', async (name, reason) => {
+    const items = await around({ name, body: 'x' })
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', 'member_unsafe', 'ok'])
+    expect(items[2]).toMatchObject({
+      detail: expect.stringMatching(new RegExp(`a\\.tar: member .* at byte 4096: ${reason}$`)),
+    })
+  })
+
+  it('refuses names with NUL, bytes that are no UTF-8, and names over 255 bytes', async () => {
+    const long = 'x'.repeat(300) + '.jpg'
+    const items = await around(
+      paxEntry({ path: 'a\0b.jpg' }),
+      { name: 'short.jpg', body: 'x' },
+      { name: Buffer.from([0xc3, 0x28, 0x2e, 0x6a, 0x70, 0x67]), body: 'x' },
+      paxEntry({ path: long }),
+      { name: 'short.jpg', body: 'x' },
+    )
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', ...Array<string>(3).fill('member_unsafe'), 'ok'])
+    expect(items[4]).toMatchObject({ detail: expect.stringContaining('name of 304 bytes') })
+  })
+
+  const types = [
+    ['1', 'hard link'],
+    ['2', 'symbolic link'],
+    ['3', 'device'],
+    ['4', 'device'],
+    ['6', 'pipe'],
+    ['S', 'type "S"'],
+  ] as const
+
+  it.each(types)('refuses the type %s', async (type, reason) => {
+    const items = await around({ name: 'x.jpg', type, link: '/etc/passwd' })
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', 'member_unsafe', 'ok'])
+    expect(items[2]).toMatchObject({ detail: expect.stringContaining(reason) })
+  })
+
+  it('takes a Windows device name and a directory as what they are in a tar', async () => {
+    const items = await around(
+      { name: 'folder/', type: '5' },
+      { name: 'CON.jpg', body: 'x' },
+      { name: 'CON.txt', body: 'c' },
+    )
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', 'ok', 'ok'])
+  })
+
+  it('stops at a size of 2^60, which no file holds', async () => {
+    const size = Buffer.alloc(12)
+    size[0] = 0x80
+    size.writeBigUInt64BE(2n ** 60n, 4)
+
+    const items = await around({ name: 'x.jpg', size })
+
+    expect(codesOf(items)).toEqual(['ok', 'source_damaged'])
+    expect(items[1]).toMatchObject({
+      detail: expect.stringMatching(/sample "b": header at byte 4096 has no valid size/),
+    })
+  })
+
+  it('stops where a member claims more bytes than follow', async () => {
+    const items = await around({ name: 'x.jpg', size: 8 ** 10 })
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', 'source_damaged'])
+    expect(items[2]).toMatchObject({
+      detail: expect.stringMatching(
+        /member "x.jpg" at byte 4096 claims 1073741824 bytes; the file/,
+      ),
+    })
+  })
+
+  it('stops where pax and header disagree about the size', async () => {
+    const items = await around(paxEntry({ size: '5' }), { name: 'x.jpg', body: 'xxxxxxxxx' })
+
+    expect(codesOf(items)).toEqual(['ok', 'source_damaged'])
+    expect(items[1]).toMatchObject({ detail: expect.stringContaining('two sizes, 9 and 5') })
+  })
+
+  it('lists a million empty members in bounded memory', async () => {
+    const folder = await temporaryFolder()
+    const file = path.join(folder, 'a.tar')
+    const handle = await fs.open(file, 'w')
+    const perBlock = 10_000
+    const entry = tarEntry({ name: '0000000.jpg' })
+    const block = Buffer.concat(Array<Buffer>(perBlock).fill(entry))
+    const sum = parseInt(entry.toString('latin1', 148, 154), 8)
+    for (let n = 0; n < 1_000_000; n++) {
+      const name = String(n).padStart(7, '0')
+      const at = (n % perBlock) * 512
+      const digits = [...name].reduce((total, digit) => total + Number(digit), 0)
+      block.write(name, at, 'latin1')
+      block.write((sum + digits).toString(8).padStart(6, '0'), at + 148, 'latin1')
+      if ((n + 1) % perBlock === 0) await handle.write(block)
+    }
+    await handle.write(Buffer.alloc(1024))
+    await handle.close()
+    const before = process.memoryUsage().rss
+
+    const source = await open({ files: file, columns: { caption: 'txt' } })
+    const plan = await planOf(source, 10_000)
+    const grown = process.memoryUsage().rss - before
+    await source.close()
+
+    expect(plan).toHaveLength(100)
+    expect(plan.at(-1)?.end).toBe(1_000_000)
+    expect(grown).toBeLessThan(400 * 2 ** 20)
+  }, 300_000)
+})
+
+describe('keys', () => {
+  it('rejects a key that comes back later, wherever shards begin', async () => {
+    const keys = ['a', 'b', 'a', 'c', 'b', 'a', 'd']
+    const items = await read(makeTar(keys.flatMap((key) => sampleEntries(key))))
+
+    const again = 'key_duplicate'
+    expect(codesOf(items)).toEqual(['ok', 'ok', again, 'ok', again, again, 'ok'])
+    expect(items[2]).toMatchObject({
+      detail: expect.stringMatching(/a\.tar: key "a" at byte 4096 came before in this tar$/),
+    })
+  })
+
+  it('rejects a sample with the same field twice', async () => {
+    const items = await around(
+      { name: 'c.jpg', body: '1' },
+      { name: 'c.JPG', body: '2' },
+      { name: 'c.txt', body: 'c' },
+    )
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', 'row_malformed', 'ok'])
+    expect(items[2]).toMatchObject({
+      detail: expect.stringContaining('two members with the ending'),
+    })
+  })
+
+  it('splits names at the first dot of the base name', async () => {
+    const items = await read(
+      makeTar([
+        { name: 'v1.5/b.seg.jpg', body: 'segments' },
+        { name: 'v1.5/b.jpg', body: 'picture' },
+        { name: 'v1.5/b.txt', body: 'c' },
+        { name: '.hidden.jpg', body: 'x' },
+        { name: 'README', body: 'x' },
+      ]),
+    )
+
+    expect(rowsOf(items)).toMatchObject([{ caption: 'c', image: { name: 'v1.5/b.jpg' } }])
+  })
+
+  it('rejects samples without image or caption, in their place', async () => {
+    const items = await around(
+      { name: 'B.txt', body: 'caption alone' },
+      { name: 'c.jpg', body: 'image alone' },
+      { name: 'd.jpg', body: 'x' },
+      { name: 'd.txt', body: Buffer.from([0xff, 0xfe]) },
+      { name: 'e.jpg', body: 'x' },
+      { name: 'e.txt', body: 'y'.repeat(3000) },
+    )
+
+    expect(codesOf(items)).toEqual([
+      'ok',
+      'ok',
+      'image_missing',
+      'caption_missing',
+      'encoding_invalid',
+      'ok',
+      'ok',
+    ])
+  })
+
+  it('rejects members over the limits', async () => {
+    const tar = makeTar([
+      { name: 'b.jpg', body: 'x'.repeat(3000) },
+      { name: 'b.txt', body: 'c' },
+      { name: 'c.jpg', body: 'x' },
+      { name: 'c.txt', body: 'y'.repeat(3000) },
+      ...sampleEntries('d'),
+    ])
+
+    const items = await read(tar, { maxRowBytes: 2000, maxImageBytes: 2000 })
+
+    expect(codesOf(items)).toEqual(['row_too_long', 'row_too_long', 'ok'])
+    expect(items[0]).toMatchObject({ detail: expect.stringContaining('"b.jpg" has 3000 bytes') })
+  })
+})
+
+describe('damaged tars', () => {
+  const whole = makeTar(['a', 'b', 'c'].flatMap((key) => sampleEntries(key)))
+
+  it('rejects the sample that is cut in the middle and keeps those before', async () => {
+    for (const length of [2565, 2600, 3000, 3100, 3600]) {
+      const items = await read(whole.subarray(0, length))
+
+      expect(codesOf(items), `cut at ${length}`).toEqual(['ok', 'source_damaged'])
+    }
+    const items = await read(whole.subarray(0, 2565))
+    expect(items[1]).toMatchObject({
+      detail: expect.stringMatching(
+        /a\.tar: .*"b\.jpg" at byte 2048 claims 9 bytes; the file ends after 5$/,
+      ),
+    })
+  })
+
+  it('notices a cut at the boundary of two samples', async () => {
+    const items = await read(whole.subarray(0, 4096))
+
+    expect(codesOf(items)).toEqual(['ok', 'source_damaged'])
+    expect(items[1]).toMatchObject({
+      detail: expect.stringMatching(/"b": cut at byte 4096, after member "b\.txt": the end mark/),
+    })
+  })
+
+  it('stops at garbage in place of a header and names what came before', async () => {
+    const bytes = Buffer.from(whole)
+    bytes.fill(0xa5, 4096, 4608)
+
+    const items = await read(bytes)
+
+    expect(codesOf(items)).toEqual(['ok', 'source_damaged'])
+    expect(items[1]).toMatchObject({
+      detail: expect.stringMatching(/no tar header at byte 4096, after member "b\.txt"/),
+    })
+  })
+
+  it('refuses what is no tar, and reads the files beside it', async () => {
+    const folder = await temporaryFolder()
+    await fs.writeFile(path.join(folder, 'a.tar'), 'no tar at all'.repeat(100))
+    await fs.writeFile(path.join(folder, 'b.tar'), whole)
+    const columns = { caption: 'txt' }
+
+    const items = await readSource({ files: `${folder}/*.tar`, columns })
+
+    expect(codesOf(items)).toEqual(['source_damaged', 'ok', 'ok', 'ok'])
+    expect(await failure(open({ files: `${folder}/a.tar`, columns }))).toMatch(
+      /^InputError: .*a\.tar: no tar header at byte 0$/,
+    )
+  })
+
+  it('survives any corrupted header byte', async () => {
+    for (let at = 4096; at < 4608; at += 7) {
+      const bytes = Buffer.from(whole)
+      bytes[at] = bytes[at]! ^ 0x31
+
+      const items = await read(bytes)
+
+      expect(codesOf(items), `byte ${at}`).toEqual(['ok', 'source_damaged'])
+    }
+  })
+})
