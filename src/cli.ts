@@ -6,6 +6,7 @@ import { registerExport } from './commands/export.ts'
 import { registerPhrases } from './commands/phrases.ts'
 import { registerRun } from './commands/run.ts'
 import { registerStatus } from './commands/status.ts'
+import { registerTeacher } from './commands/teacher.ts'
 import { registerValidate } from './commands/validate.ts'
 import { ConfigError, FatalError, InputError } from './core/errors.ts'
 import { VERSION } from './version.ts'
@@ -16,6 +17,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerExport,
   registerValidate,
   registerPhrases,
+  registerTeacher,
 ]
 
 /** Promised by the command line's contract, not built yet. */

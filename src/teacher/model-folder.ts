@@ -141,7 +141,8 @@ export async function readDescription(
   return { description: parsed.data, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
-async function checkFile(
+/** @throws InputError when the file is not there or holds other bytes than teacher.json says */
+export async function checkFile(
   file: string,
   expected: { readonly size: number; readonly sha256: string },
 ): Promise<void> {

@@ -27,11 +27,19 @@ export type OnnxRequest =
     }
   | { readonly kind: 'run'; readonly feeds: Readonly<Record<string, TensorData>> }
 
+/** What a graph says of one of its inputs or outputs. */
+export interface TensorInfo {
+  readonly name: string
+  readonly type: string
+  /** Free dimensions by name. */
+  readonly shape: readonly (number | string)[]
+}
+
 export type OnnxReply =
   | {
       readonly kind: 'opened'
-      readonly inputNames: readonly string[]
-      readonly outputNames: readonly string[]
+      readonly inputs: readonly TensorInfo[]
+      readonly outputs: readonly TensorInfo[]
     }
   | ({ readonly kind: 'ran' } & RunResult)
 
@@ -43,8 +51,8 @@ export interface RunResult {
 
 export interface OnnxSession {
   readonly provider: Provider
-  readonly inputNames: readonly string[]
-  readonly outputNames: readonly string[]
+  readonly inputs: readonly TensorInfo[]
+  readonly outputs: readonly TensorInfo[]
   /**
    * Runs queue up; a run cannot be cancelled.
    *
@@ -89,8 +97,8 @@ export async function openOnnx(
   if (reply.kind !== 'opened') throw new TypeError(`onnx-worker answered ${reply.kind} to open`)
   return {
     provider,
-    inputNames: reply.inputNames,
-    outputNames: reply.outputNames,
+    inputs: reply.inputs,
+    outputs: reply.outputs,
     async run(feeds) {
       const buffers = Object.values(feeds).map(({ data }) => data.buffer as Transferable)
       const result = await thread.request({ kind: 'run', feeds }, buffers)

@@ -4,12 +4,17 @@
 import { performance } from 'node:perf_hooks'
 import ort from 'onnxruntime-node'
 import { serve, type Answer } from './thread.ts'
-import type { OnnxReply, OnnxRequest } from './onnx-session.ts'
+import type { OnnxReply, OnnxRequest, TensorInfo } from './onnx-session.ts'
 
 // A provider that cannot be had is reported by the exception; the library would print it as well.
 ort.env.logLevel = 'fatal'
 
 let session: ort.InferenceSession | undefined
+
+function infoOf(value: ort.InferenceSession.ValueMetadata): TensorInfo {
+  if (!value.isTensor) return { name: value.name, type: 'no tensor', shape: [] }
+  return { name: value.name, type: value.type, shape: value.shape }
+}
 
 async function answer(request: OnnxRequest): Promise<Answer<OnnxReply>> {
   if (request.kind === 'open') {
@@ -20,8 +25,9 @@ async function answer(request: OnnxRequest): Promise<Answer<OnnxReply>> {
       logSeverityLevel: 4,
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     })
-    const { inputNames, outputNames } = session
-    return { reply: { kind: 'opened', inputNames, outputNames } }
+    const inputs = session.inputMetadata.map(infoOf)
+    const outputs = session.outputMetadata.map(infoOf)
+    return { reply: { kind: 'opened', inputs, outputs } }
   }
   if (session === undefined) throw new Error('no session is open')
   const feeds = Object.fromEntries(

@@ -132,6 +132,11 @@ export async function availableProviders(
   return available
 }
 
+/**
+ * A session on just this provider, checked against teacher.json and run once.
+ *
+ * @throws the runtime's error, or InputError when the graph is not what teacher.json says
+ */
 async function tryProvider(
   folder: ModelFolder,
   provider: Provider,
@@ -149,8 +154,12 @@ async function tryProvider(
   }
 }
 
-/** A grey image and an empty prompt: the shapes must fit and the numbers be numbers. */
-async function tryRun(
+/**
+ * Runs the graph on a grey image and an empty prompt: the shapes must fit and the numbers be numbers.
+ *
+ * @throws the runtime's error, InputError or RangeError
+ */
+export async function tryRun(
   session: OnnxSession,
   { description, tokenizer }: ModelFolder,
 ): Promise<void> {

@@ -22,10 +22,11 @@ type Names = Pick<TeacherDescription, 'inputs' | 'outputs'>
 /** @throws InputError naming what the graph has and what teacher.json says */
 export function checkNames(session: OnnxSession, { inputs, outputs }: Names, file: string): void {
   const sides = [
-    ['inputs', Object.values(inputs), session.inputNames],
-    ['outputs', Object.values(outputs), session.outputNames],
+    ['inputs', Object.values(inputs), session.inputs],
+    ['outputs', Object.values(outputs), session.outputs],
   ] as const
-  for (const [side, wanted, found] of sides) {
+  for (const [side, wanted, tensors] of sides) {
+    const found = tensors.map(({ name }) => name)
     if (wanted.length !== found.length || wanted.some((name) => !found.includes(name))) {
       throw new InputError(
         `${file} has the ${side} ${found.join(', ')}; teacher.json says ${wanted.join(', ')}`,

@@ -33,7 +33,7 @@ export interface GlipParts {
 }
 
 /** Groups of prompts that a partial batch waits for others of its size, in batches. */
-const WINDOW_BATCHES = 4
+export const WINDOW_BATCHES = 4
 /** Batches at work at once: one in the graph, one before it, one behind it. */
 const BATCHES_AT_WORK = 3
 /** A model that fails this often in a row would fail for ever, and every row would be lost. */

@@ -275,8 +275,8 @@ describe('a teacher whose model fails', () => {
     const folder = await readModelFolder(TOY)
     const session: OnnxSession = {
       provider: 'cpu',
-      inputNames: [],
-      outputNames: [],
+      inputs: [],
+      outputs: [],
       run,
       close: () => Promise.resolve(),
     }

@@ -1,0 +1,97 @@
+// A model folder looked at from outside: what it says, and whether that is so.
+
+import { join } from 'node:path'
+import { messageOf } from '../core/errors.ts'
+import { findModel, listModels, type ModelPlace } from './find-model.ts'
+import { checkNames } from './glip/glip-graph.ts'
+import {
+  checkFile,
+  GRAPH_FILE,
+  readDescription,
+  readModelFolder,
+  type TeacherDescription,
+} from './model-folder.ts'
+import { openOnnx, type TensorInfo } from './onnx-session.ts'
+import { tryRun } from './open-teacher.ts'
+
+export interface ModelSummary extends ModelPlace {
+  /** Absent when teacher.json cannot be used. */
+  readonly description?: TeacherDescription
+  readonly problem?: string
+}
+
+/** Every model known by name; a damaged one is listed with its problem. */
+export async function summarizeModels(): Promise<ModelSummary[]> {
+  return Promise.all(
+    (await listModels()).map(async (place) => {
+      try {
+        return { ...place, description: (await readDescription(place.path)).description }
+      } catch (error) {
+        return { ...place, problem: messageOf(error) }
+      }
+    }),
+  )
+}
+
+/** Bytes of all files that teacher.json lists. */
+export function sizeOf({ files }: Pick<TeacherDescription, 'files'>): number {
+  return Object.values(files).reduce((sum, { size }) => sum + size, 0)
+}
+
+export interface Inspection {
+  readonly path: string
+  /** Hex, of teacher.json; what runs are recorded with. */
+  readonly sha256: string
+  readonly description: TeacherDescription
+  /** As the graph has them; empty when it could not be opened. */
+  readonly graph: {
+    readonly inputs: readonly TensorInfo[]
+    readonly outputs: readonly TensorInfo[]
+  }
+  /** What is wrong with the folder; empty if nothing is. */
+  readonly problems: readonly string[]
+}
+
+/**
+ * Checks size and hash of every file, opens the graph on the CPU, and runs it once unless it is raw.
+ *
+ * @throws ConfigError when there is no such model; InputError when teacher.json itself cannot be used
+ */
+export async function inspectModel(model: string): Promise<Inspection> {
+  const path = await findModel(model)
+  const { description, sha256 } = await readDescription(path)
+  const problems: string[] = []
+  for (const [name, expected] of Object.entries(description.files)) {
+    await checkFile(join(path, name), expected).catch((error: unknown) => {
+      problems.push(messageOf(error))
+    })
+  }
+  const none = { inputs: [], outputs: [] }
+  const graph =
+    problems.length > 0
+      ? none
+      : await graphOf(path, description).catch((error: unknown) => {
+          problems.push(messageOf(error))
+          return none
+        })
+  return { path, sha256, description, graph, problems }
+}
+
+async function graphOf(
+  path: string,
+  description: TeacherDescription,
+): Promise<Inspection['graph']> {
+  const folder = await readModelFolder(path)
+  const file = join(path, GRAPH_FILE)
+  const session = await openOnnx(file, { provider: 'cpu', threads: 0, name: description.id })
+  try {
+    const { inputs, outputs } = session
+    if (!description.raw) {
+      checkNames(session, description, file)
+      await tryRun(session, folder)
+    }
+    return { inputs, outputs }
+  } finally {
+    await session.close()
+  }
+}
