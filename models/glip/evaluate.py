@@ -1,7 +1,10 @@
 """How good a teacher grounds phrases: the same measures for PyTorch and for any other engine.
 
     python -m glip.evaluate --model ../teachers/glip-nano --split test --seed 7 --count 1000
+    python -m glip.evaluate --model ../teachers/glip-nano --scenes DIR --write detections.jsonl
     python -m glip.evaluate --gold DIR/gold.jsonl --detections detections.jsonl
+
+Without `--scenes` the rendered pixels are used; with it the JPEGs of a folder that `glip.scenes` wrote.
 
 Detections are JSON Lines ``{"key", "phrases": [{"boxes": [[x1, y1, x2, y2], ...], "scores": [...]}]}``:
 one entry per phrase of the gold line, boxes in pixels of the stored image (edges), best first.
@@ -166,21 +169,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--split", default="test", choices=["test", "novel"])
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--scenes", type=Path, help="stored scenes instead of --split, --seed, --count")
+    parser.add_argument("--write", type=Path, help="keep the detections of --scenes")
     parser.add_argument("--gold", type=Path, help="gold.jsonl; with --detections, no model is run")
     parser.add_argument("--detections", type=Path)
     parser.add_argument("--threshold", type=float, help="default: defaultScore of the teacher, else 0.5")
     args = parser.parse_args(argv)
 
+    if args.write and not args.scenes:
+        parser.error("--write needs --scenes")
     if args.detections:
         if not args.gold:
             parser.error("--detections needs --gold")
         pairs = pair_up(read_jsonl(args.gold), read_jsonl(args.detections))
         threshold = args.threshold or 0.5
     elif args.model or args.checkpoint:
-        from glip.predict import load_predictor, predict_scenes
+        from glip.predict import load_predictor, predict_folder, predict_scenes
 
         predictor = load_predictor(args.model, args.checkpoint)
-        pairs = predict_scenes(predictor, args.split, args.seed, args.count, progress=True)
+        if args.scenes:
+            pairs = predict_folder(predictor, args.scenes, progress=True)
+        else:
+            pairs = predict_scenes(predictor, args.split, args.seed, args.count, progress=True)
+        if args.write:
+            lines = [json.dumps(found) + "\n" for _, found in pairs]
+            args.write.write_text("".join(lines), encoding="utf-8")
         threshold = args.threshold or predictor.default_score
     else:
         parser.error("give --model, --checkpoint, or --gold with --detections")

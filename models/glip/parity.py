@@ -2,6 +2,7 @@
 
     python -m glip.parity --model glip-t
     python -m glip.parity --model glip-t-a --engine onnx --case landscape-320
+    python -m glip.parity --model glip-t-a --write DIR      the model as a teacher folder, for other engines
 
 Every recorded intermediate is compared in PyTorch, then the exported graph in ONNX Runtime: head outputs and
 final detections. Exits with 1 when a tolerance is passed.
@@ -13,6 +14,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -179,12 +181,27 @@ def check_case(
             report.detections(detections, expected, f"det/th{threshold}/{i}", fused)
 
 
+def write_folder(model: Glip, vocab: Path, to: Path) -> None:
+    """The model as the engine reads it; nothing is compared."""
+    from glip.convert import teacher_json
+
+    to.mkdir(parents=True)
+    save_graph(export(model), to / "model.onnx")
+    shutil.copyfile(vocab, to / "vocab.txt")
+    content = teacher_json(
+        model, to, name=f"{model.config.name}-by-rule", precision="fp32", raw=False,
+        vocab_size=len(load_vocab(vocab)), score=0.5, licence="none: weights by rule", provenance={},
+    )  # fmt: skip
+    (to / "teacher.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--model", choices=FOLDERS, required=True)
     parser.add_argument("--engine", choices=["torch", "onnx"], action="append", help="default: both")
     parser.add_argument("--case", action="append", help="default: all recorded cases")
     parser.add_argument("--golden", type=Path, default=GOLDEN, help=f"recorded outputs, default {GOLDEN}")
+    parser.add_argument("--write", type=Path, metavar="DIR", help="write a teacher folder and compare nothing")
     args = parser.parse_args(argv)
     folder = FOLDERS[args.model]
     if not (args.golden / folder / "cases.json").exists():
@@ -193,6 +210,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     cases = [case for case in recorded_cases["cases"] if not args.case or case["name"] in args.case]
     config = CONFIGS[args.model]
     model = build_from(rule_filled(args.model, args.golden, recorded_cases["seed"]), config)
+    if args.write:
+        write_folder(model, args.golden / folder / "vocab.txt", args.write)
+        return 0
     report = Report()
     for engine in args.engine or ["torch", "onnx"]:
         print(f"{args.model}, {engine}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable
+import tarfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,6 +128,34 @@ def predict_scenes(
         gold = gold_line(f"{index:09d}", scene)
         pairs.append((gold, {"phrases": predictor.ground(scene.image, scene.caption, scene.phrases)}))
     return pairs
+
+
+def predict_folder(predictor: Predictor, folder: Path, progress: bool = False) -> list[tuple[dict, dict]]:
+    """(gold, detections) of the stored JPEGs of a folder that `glip.scenes` or `glip.sample` wrote.
+
+    Raises FileNotFoundError naming the first gold line without an image.
+    """
+    gold = [json.loads(line) for line in (folder / "gold.jsonl").read_text(encoding="utf-8").splitlines()]
+    images = dict(_stored_images(folder))
+    pairs = []
+    for line in tqdm(gold, disable=not progress, unit="scene"):
+        if line["key"] not in images:
+            raise FileNotFoundError(f"{folder} has no image of {line['key']}")
+        image = Image.open(io.BytesIO(images[line["key"]])).convert("RGB")
+        phrases = predictor.ground(image, line["caption"], line["phrases"])
+        pairs.append((line, {"key": line["key"], "phrases": phrases}))
+    return pairs
+
+
+def _stored_images(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Key and JPEG bytes."""
+    for path in sorted((folder / "images").glob("*.jpg")):
+        yield path.stem, path.read_bytes()
+    for path in sorted(folder.glob("scenes-*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.name.endswith(".jpg"):
+                    yield member.name.removesuffix(".jpg"), tar.extractfile(member).read()
 
 
 def draw(predictor: Predictor, scene: Scene, scale: int = 2) -> Image.Image:

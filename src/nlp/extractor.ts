@@ -9,6 +9,8 @@ import type { CaptionOptions, PhraseOptions } from './options.ts'
 export type { PhraseInput, PhraseResult } from './find-phrases.ts'
 
 export interface PhraseExtractor {
+  /** Starts a worker before it is needed: its word lists take a second to load. */
+  start(): Promise<void>
   /**
    * One result per input, in order. Batches may overlap in time.
    *
@@ -47,7 +49,7 @@ interface Slot {
 const WORKER_HEAP_MB = 512
 
 /**
- * Starts workers when they are first needed.
+ * Workers start when they are first needed.
  *
  * @param threads workers at most, from 1
  */
@@ -85,6 +87,12 @@ class ExtractorPool implements PhraseExtractor {
     )
     const work = this.#inTurn(() => this.#solve(inputs, signal))
     return untilAborted(work, signal)
+  }
+
+  async start(): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#idle.push(this.#idle.pop() ?? (await this.#start()))
+    })
   }
 
   async close(): Promise<void> {

@@ -106,7 +106,7 @@ class ShardOutcome {
   readonly #tar
   #droppedPhrases = 0
   #storedImages = 0
-  readonly stageSeconds = { phrases: 0, images: 0, store: 0 }
+  readonly stageSeconds = { phrases: 0, images: 0, store: 0, commit: 0 }
 
   constructor(shard: Shard, dir: string, tools: ShardTools) {
     this.#shard = shard
@@ -155,6 +155,10 @@ class ShardOutcome {
   /** Writes the files of the shard, complete and synced. */
   async finish(): Promise<Record<string, FileDigest>> {
     assertAccounted(this.#shard, this.#rows, this.#rejects)
+    return this.#timed('commit', () => this.#writeFiles())
+  }
+
+  async #writeFiles(): Promise<Record<string, FileDigest>> {
     const images = await this.#tar.close()
     const isReferenced = this.#storedImages === 0
     if (isReferenced) await fs.rm(path.join(this.#dir, IMAGES_FILE))

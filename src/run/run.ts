@@ -5,7 +5,7 @@ import { ConfigError } from '../core/errors.ts'
 import type { Shard } from '../core/types.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { openSource, type CaptionSource } from '../ingest/source.ts'
-import { createPhraseExtractor } from '../nlp/extractor.ts'
+import { createPhraseExtractor, type PhraseExtractor } from '../nlp/extractor.ts'
 import { sweepDead } from '../store/claims.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import { readPlan, type RunManifest } from '../store/run-manifest.ts'
@@ -47,10 +47,19 @@ export async function runDataset(
     // A disk that refuses and a teacher that does not run are found before there is a run to repair.
     await createShardsFolder(runDir)
     await sweepDead(runDir)
-    const teacher = await openTeacher(config.teacher, config.prompt, (message) => {
-      progress.note(message)
-    })
+    const extractor = createPhraseExtractor(
+      config.caption,
+      config.phrases,
+      config.run.phraseThreads,
+    )
+    let teacher: Teacher | undefined
     try {
+      const warm = extractor.start()
+      warm.catch(() => undefined) // seen below
+      teacher = await openTeacher(config.teacher, config.prompt, (message) => {
+        progress.note(message)
+      })
+      await warm
       let manifest = stored
       if (manifest === undefined) {
         progress.note('planning shards')
@@ -59,7 +68,7 @@ export async function runDataset(
         shards = plan.shards
       }
       await label(
-        { config, source, teacher, manifest, runDir, progress },
+        { config, source, extractor, teacher, manifest, runDir, progress },
         shards ?? [],
         commits,
         signal,
@@ -67,7 +76,7 @@ export async function runDataset(
       return summarize(manifest, [...commits.values()])
     } finally {
       progress.end()
-      await teacher.close()
+      await Promise.all([teacher?.close(), extractor.close()])
     }
   })
 }
@@ -112,6 +121,7 @@ async function withSource<T>(
 interface Labelling {
   readonly config: Config
   readonly source: CaptionSource
+  readonly extractor: PhraseExtractor
   readonly teacher: Teacher
   readonly manifest: RunManifest
   readonly runDir: string
@@ -119,7 +129,7 @@ interface Labelling {
 }
 
 async function label(
-  { config, source, teacher, manifest, runDir, progress }: Labelling,
+  { config, source, extractor, teacher, manifest, runDir, progress }: Labelling,
   shards: readonly Shard[],
   commits: Map<number, CommitRecord>,
   signal: AbortSignal,
@@ -128,7 +138,6 @@ async function label(
     progress.note(`resuming: ${commits.size} of ${shards.length} shards are committed`)
   }
   const doneRows = [...commits.values()].reduce((sum, { rows }) => sum + rows.end - rows.start, 0)
-  const extractor = createPhraseExtractor(config.caption, config.phrases, config.run.phraseThreads)
   const images = createImageLoader(config.fetch, config.image)
   progress.begin(manifest.plan.rows, doneRows)
   const open = shards.filter(({ id }) => !commits.has(id))
@@ -137,6 +146,6 @@ async function label(
   try {
     await labelShards(open, tools, progress, signal, commits)
   } finally {
-    await Promise.all([extractor.close(), images.close()])
+    await images.close()
   }
 }

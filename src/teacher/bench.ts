@@ -34,14 +34,9 @@ export interface Cost {
 }
 
 /** ms per image, one after another on one thread; the graph with its own threads. */
-export interface StageTimes {
-  readonly decode: number
-  readonly prompt: number
-  readonly resize: number
-  readonly feeds: number
-  readonly graph: number
-  readonly boxes: number
-}
+export type StageTimes = Readonly<
+  Record<'decode' | 'prompt' | 'resize' | 'feeds' | 'graph' | 'boxes', number>
+>
 
 export interface BenchResult {
   /** Per round; in each round both sides do the same ones. */
@@ -165,7 +160,8 @@ export async function costOf(work: () => Promise<unknown>): Promise<Cost> {
   return { seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
-async function stageTimes<Image>(
+/** Each stage alone, one image after another. */
+export async function stageTimes<Image>(
   { folder, session, settings }: BenchParts,
   images: readonly Image[],
   decode: (image: Image) => Promise<TeacherSample>,
