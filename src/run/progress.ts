@@ -42,9 +42,18 @@ function barProgress(stderr: Stderr): Progress {
   )
   let bar: cliProgress.SingleBar | undefined
   let pace: Pace | undefined
+  // Lines wait for the next drawing of the bar, which does not come once it has stopped.
+  let waiting: string[] = []
+  bars.on('redraw-post', () => {
+    waiting = []
+  })
   const line = (message: string) => {
-    if (bar === undefined) stderr.write(`${message}\n`)
-    else bars.log(`${message}\n`)
+    if (bar === undefined) {
+      stderr.write(`${message}\n`)
+      return
+    }
+    waiting.push(message)
+    bars.log(`${message}\n`)
   }
   return {
     begin(totalRows, doneRows) {
@@ -61,6 +70,8 @@ function barProgress(stderr: Stderr): Progress {
     },
     end() {
       bars.stop()
+      bar = undefined
+      for (const message of waiting) line(message)
     },
   }
 }

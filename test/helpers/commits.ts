@@ -1,4 +1,5 @@
 import type { CommitRecord } from '../../src/store/commit-record.ts'
+import type { RunManifest } from '../../src/store/run-manifest.ts'
 
 /** A record of `rows` groundings; override what the test is about. */
 export function makeCommit(over: Partial<CommitRecord> = {}): CommitRecord {
@@ -20,6 +21,21 @@ export function makeCommit(over: Partial<CommitRecord> = {}): CommitRecord {
       seconds: 1,
       stageSeconds: {},
     },
+    ...over,
+  }
+}
+
+/** A manifest that goes with the records of `makeCommit`. */
+export function makeManifest(over: Partial<RunManifest> = {}): RunManifest {
+  const identity = { config: {}, source: {}, teacher: {} }
+  return {
+    formatVersion: 1,
+    runId: 'run',
+    config: {},
+    identity,
+    plan: { shards: 1, rows: 10 },
+    teacher: { id: 'toy', sha256: '0'.repeat(64), defaultScore: 0.5 },
+    versions: {},
     ...over,
   }
 }

@@ -1,0 +1,120 @@
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import YAML from 'yaml'
+import { describe, expect, it } from 'vitest'
+import { runMain } from '../helpers/run-main.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
+import { makeToyDataset } from '../helpers/toy-dataset.ts'
+
+describe('groundmill run --dry-run', () => {
+  it('prints the resolved config and the plan, and writes nothing', async () => {
+    const folder = await temporaryFolder()
+    const { config } = await makeToyDataset(path.join(folder, 'data'), { rows: 20 })
+    const run = path.join(folder, 'run')
+
+    const { code, stdout } = await runMain(
+      'run',
+      config,
+      `--out=${run}`,
+      '--dry-run',
+      '--limit=15',
+      '--workers=3',
+      '--set=run.samplesPerShard=6',
+    )
+
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/# rows +15\n# shards +3 of 6 rows, the last of 3\n/)
+    const resolved = YAML.parse(stdout) as Record<string, Record<string, unknown>>
+    expect(resolved['run']).toMatchObject({ limit: 15, shardsInFlight: 3, imagesAhead: 16 })
+    await expect(fs.access(run)).rejects.toThrow('ENOENT')
+  })
+
+  it('prints every shard as JSON', async () => {
+    const folder = await temporaryFolder()
+    const { config } = await makeToyDataset(folder, { rows: 20 })
+
+    const { stdout } = await runMain(
+      'run',
+      config,
+      '--dry-run',
+      '--json',
+      '--set=run.samplesPerShard=8',
+    )
+
+    expect(JSON.parse(stdout)).toMatchObject({
+      isBegun: false,
+      teacher: { id: 'toy' },
+      plan: {
+        rows: 20,
+        shards: [
+          { id: 0, start: 0, end: 8 },
+          { id: 1, start: 8, end: 16 },
+          { id: 2, start: 16, end: 20 },
+        ],
+      },
+    })
+  })
+})
+
+describe('groundmill run', () => {
+  it.each([
+    [['--limit=0'], 'whole number from 1'],
+    [['--workers=few'], 'whole number from 1'],
+    [['--log=loud'], 'Allowed choices are auto, bar, json'],
+    [['--set=run.shards=4'], 'run.shards: unknown key'],
+    [['--set=source.files=gone.tsv'], 'gone.tsv'],
+    [['--set=teacher.model=gone'], 'gone'],
+    [['--sat=1'], "unknown option '--sat=1'"],
+  ])('refuses %j with exit code 2, before any work', async (flags, message) => {
+    const folder = await temporaryFolder()
+    const { config } = await makeToyDataset(path.join(folder, 'data'), { rows: 2 })
+    const run = path.join(folder, 'run')
+
+    const { code, stdout, stderr } = await runMain('run', config, `--out=${run}`, ...flags)
+
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain(message)
+    await expect(fs.access(run)).rejects.toThrow('ENOENT')
+  })
+
+  it('refuses a config without a source, and a source without rows', async () => {
+    const folder = await temporaryFolder()
+    await fs.writeFile(path.join(folder, 'no-source.yaml'), 'run: { limit: 3 }')
+    await fs.writeFile(path.join(folder, 'none.tsv'), 'url\tcaption\n')
+    await fs.writeFile(path.join(folder, 'none.yaml'), `source: { files: ${folder}/none.tsv }`)
+    const dryRun = (name: string) => runMain('run', path.join(folder, name), '--dry-run')
+
+    expect(await dryRun('no-source.yaml')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('name the dataset') as string,
+    })
+    expect(await dryRun('none.yaml')).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining('no rows') as string,
+    })
+  })
+})
+
+describe('groundmill', () => {
+  it.each(['report', 'view', 'calibrate', 'worker'])(
+    'says that %s is not available yet, if it is not',
+    async (name) => {
+      const { code, stderr } = await runMain(name, 'some-folder', '--json')
+
+      expect(code).not.toBe(0)
+      if (code === 2) expect(stderr).toMatch(/not available yet|usage|option|argument/i)
+    },
+  )
+
+  it('shows help with an example for every command', async () => {
+    const { stdout } = await runMain('--help')
+    const names = [...stdout.matchAll(/^ {2}([a-z-]+) .*$/gm)].map((match) => match[1]!)
+    expect(names).toEqual(expect.arrayContaining(['run', 'status', 'export']))
+
+    for (const name of names.filter((name) => name !== 'help')) {
+      const help = await runMain(name, '--help')
+      expect(help.code).toBe(0)
+      expect(help.stdout).toMatch(/Examples?:\n +.*groundmill/)
+    }
+  })
+})
