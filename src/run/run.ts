@@ -105,12 +105,12 @@ export async function planDataset(
 }
 
 async function withSource<T>(
-  { source: options }: Config,
+  { source: options, fetch }: Config,
   signal: AbortSignal,
   use: (source: CaptionSource) => Promise<T>,
 ): Promise<T> {
   if (options === undefined) throw new ConfigError('source: missing; name the dataset to label')
-  const source = await openSource(options, signal)
+  const source = await openSource(options, signal, fetch)
   try {
     return await use(source)
   } finally {

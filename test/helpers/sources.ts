@@ -4,6 +4,8 @@ import { expect } from 'vitest'
 import type { Json, Shard } from '../../src/core/types.ts'
 import { openSource, type CaptionSource, type SourceReject } from '../../src/ingest/source.ts'
 import type { SourceRow } from '../../src/core/types.ts'
+import type { FetchOptions } from '../../src/ingest/fetch-options.ts'
+import type { FilesDeps } from '../../src/ingest/source/files.ts'
 import { sourceOptionsSchema } from '../../src/ingest/source-options.ts'
 import type { z } from 'zod'
 
@@ -12,8 +14,15 @@ export type Item = SourceRow | SourceReject
 
 const never = new AbortController().signal
 
-export function open(config: SourceConfig): Promise<CaptionSource> {
-  return openSource(sourceOptionsSchema.parse(config), never)
+/** How remote files are had, where a test has a server. */
+export interface Network {
+  readonly fetch: FetchOptions
+  readonly deps?: FilesDeps
+}
+
+export function open(config: SourceConfig, network?: Network): Promise<CaptionSource> {
+  const { fetch, deps } = network ?? {}
+  return openSource(sourceOptionsSchema.parse(config), never, fetch, deps)
 }
 
 export async function planOf(source: CaptionSource, samplesPerShard: number): Promise<Shard[]> {
@@ -35,15 +44,19 @@ export async function readShard(source: CaptionSource, shard: Shard): Promise<It
  *
  * @returns the rows
  */
-export async function readSource(config: SourceConfig, sizes = [1000, 3, 1]): Promise<Item[]> {
+export async function readSource(
+  config: SourceConfig,
+  sizes = [1000, 3, 1],
+  network?: Network,
+): Promise<Item[]> {
   let rows: Item[] | undefined
   let identity: Json | undefined
   for (const size of sizes) {
-    const planner = await open(config)
+    const planner = await open(config, network)
     const plan = JSON.parse(JSON.stringify(await planOf(planner, size))) as Shard[]
     await planner.close()
 
-    const reader = await open(config)
+    const reader = await open(config, network)
     identity ??= reader.identity
     expect(reader.identity).toEqual(identity)
     const found: Item[][] = []

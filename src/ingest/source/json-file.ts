@@ -155,12 +155,9 @@ export function createJsonFormat(
         const layout = await layoutOf(path, signal)
         let ends: Offsets = firstOffsets(layout)
         for await (const records of rows(path, layout, ends, signal)) {
-          if (isMarked(row, grid)) {
-            const starts = Object.entries(records).map(([name, { offset }]) => [name, offset])
-            yield { row, position: { ...ends, ...Object.fromEntries(starts) } }
-          }
-          const nexts = Object.entries(records).map(([name, { next }]) => [name, next])
-          ends = { ...ends, ...(Object.fromEntries(nexts) as Offsets) }
+          const starts = mapValues(records, ({ offset }) => offset)
+          if (isMarked(row, grid)) yield { row, position: { ...ends, ...starts } }
+          ends = { ...ends, ...mapValues(records, ({ next }) => next) }
           row++
         }
       } catch (error) {
@@ -191,6 +188,13 @@ export function createJsonFormat(
       imagesOf.clear()
     },
   }
+}
+
+function mapValues(
+  records: Readonly<Record<string, RawRecord>>,
+  map: (record: RawRecord) => number,
+): Offsets {
+  return Object.fromEntries(Object.entries(records).map(([name, record]) => [name, map(record)]))
 }
 
 function toLayout(arrays: JsonArrays): Layout {

@@ -42,7 +42,7 @@ async function matchEntry(entry: string, endings: readonly string[]): Promise<st
     if (/^https?:/i.test(entry)) return [toUrl(entry)]
     const scheme = /^[^:]*/.exec(entry)?.[0] ?? ''
     throw new ConfigError(
-      `source.files: ${entry}: ${scheme}:// is not available; use a local path or https://`,
+      `source.files: ${entry}: ${scheme}:// is not available${scheme === 's3' ? ' yet' : ''}; use a local path or https://`,
     )
   }
   if (!/[*?]/.test(entry)) {
