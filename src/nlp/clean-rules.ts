@@ -93,7 +93,7 @@ export const CLEAN_RULES: readonly CleanRule[] = [
     name: 'tag',
     level: 'markup',
     reason: 'HTML tags and comments are no text',
-    pattern: /<!--.{0,2000}?-->|<\/?[a-z][a-z\d]{0,15}(?:\s[^<>]{0,500})?\/?>/gis,
+    pattern: /<!--.{0,500}?-->|<\/?[a-z][a-z\d]{0,15}(?:\s[^<>]{0,500})?\/?>/gis,
     replacement: (match) =>
       // <PERSON> and the like stand for a word.
       /^<[A-Z]{2,}>$/.test(match[0]) &&
@@ -179,8 +179,10 @@ export const CLEAN_RULES: readonly CleanRule[] = [
     name: 'site-suffix',
     level: 'alt-text',
     reason: 'what follows the last bar is the name of the site',
-    pattern: /(?<=\w\W{0,3}\s\w{1,40}\W{0,3}\s\w.{0,2000})\s{1,3}\|\s{1,3}[^|]{1,60}$/g,
-    replacement: '',
+    pattern: /\s{1,3}\|\s{1,3}[^|]{1,60}$/g,
+    // Less than three words before the bar are the name of something themselves.
+    replacement: ({ input, index }) =>
+      /\w\W+\w+\W+\w/.test(input.slice(0, Math.min(index, 200))) ? '' : undefined,
     example: ['Old red barn in a field | Farm Pictures', 'Old red barn in a field'],
   },
   {

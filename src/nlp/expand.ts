@@ -78,7 +78,7 @@ function endOfExpression(
       if (clause === 'none') break
       clause = 'with verb'
       end = at
-    } else if (tag === 'G' || tag === 'E') end = at
+    } else if (tag === 'G' || tag === 'E' || (tag === 'J' && words[at - 1]!.tag === 'E')) end = at
     else if (tag !== 'I' && tag !== 'T' && tag !== 'R') break
     if (tag !== 'R') isLinked = true
     at++
@@ -91,5 +91,5 @@ function isFinite(words: readonly Word[], at: number, clause: string): boolean {
   if (clause !== 'none') return true
   const next = words[at + 1]
   if (pasts.has(words[at]!.lower)) return true
-  return next !== undefined && ('D#JNPSO'.includes(next.tag) || MOTION.has(next.lower))
+  return next !== undefined && ('D#NPSO'.includes(next.tag) || MOTION.has(next.lower))
 }

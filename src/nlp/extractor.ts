@@ -1,7 +1,7 @@
 // Captions to phrases, off the main thread. A pool of workers takes whole batches; each worker tells
 // in shared memory which caption it is at, so that one that hangs can be cut out and named.
 
-import type { Worker } from 'node:worker_threads'
+import type { Worker, WorkerOptions } from 'node:worker_threads'
 import { startWorker } from '../core/start-worker.ts'
 import type { PhraseInput, PhraseResult } from './find-phrases.ts'
 import type { CaptionOptions, PhraseOptions } from './options.ts'
@@ -48,6 +48,12 @@ interface Slot {
 /** Captions of this length and the worker's lists fit; a leak must not take the process with it. */
 const WORKER_HEAP_MB = 512
 
+/** Starts a thread that speaks the protocol above; tests start others than phrase-worker.ts. */
+export type StartPhraseWorker = (options: WorkerOptions) => Worker
+
+const startPhraseWorker: StartPhraseWorker = (options) =>
+  startWorker('./phrase-worker', import.meta.url, options)
+
 /**
  * Workers start when they are first needed.
  *
@@ -57,8 +63,9 @@ export function createPhraseExtractor(
   caption: CaptionOptions,
   phrases: PhraseOptions,
   threads: number,
+  start: StartPhraseWorker = startPhraseWorker,
 ): PhraseExtractor {
-  return new ExtractorPool(caption, phrases, Math.max(1, threads))
+  return new ExtractorPool({ caption, phrases }, Math.max(1, threads), start)
 }
 
 class ExtractorPool implements PhraseExtractor {
@@ -70,9 +77,16 @@ class ExtractorPool implements PhraseExtractor {
   #busy = 0
   #closed = false
 
-  constructor(caption: CaptionOptions, phrases: PhraseOptions, threads: number) {
-    this.#options = { caption, phrases }
+  readonly #startWorker: StartPhraseWorker
+
+  constructor(
+    options: { readonly caption: CaptionOptions; readonly phrases: PhraseOptions },
+    threads: number,
+    start: StartPhraseWorker,
+  ) {
+    this.#options = options
     this.#threads = threads
+    this.#startWorker = start
   }
 
   async extract(
@@ -170,7 +184,7 @@ class ExtractorPool implements PhraseExtractor {
     if (this.#closed) throw new Error('the phrase extractor is closed')
     const progress = new SharedArrayBuffer(4)
     const workerData: WorkerData = { ...this.#options, progress }
-    const worker = startWorker('./phrase-worker', import.meta.url, {
+    const worker = this.#startWorker({
       workerData,
       resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
     })

@@ -43,12 +43,13 @@ export function glipNltk(words: readonly Word[]): readonly FoundPhrase[] {
 }
 
 function pennTag({ tag, lower, may }: Word): Penn {
+  // Alone after a space, as tokenized captions have it.
+  if (/^['’]/.test(lower)) return 'other'
   if (tag === 'D') return PENN_DETERMINERS.has(lower) ? 'DT' : 'other'
   if (tag === 'N' || tag === 'P' || tag === 'S') return 'NN'
   if (tag !== 'J') return 'other'
   // What is a describing participle here is VBG or VBN there.
-  const isParticiple = (may & (MAY.gerund | MAY.past)) !== 0 && (may & MAY.adjective) === 0
-  return isParticiple ? 'other' : 'JJ'
+  return (may & (MAY.gerund | MAY.past)) === 0 ? 'JJ' : 'other'
 }
 
 function joins(words: readonly Word[], at: number, first: number): boolean {

@@ -228,13 +228,14 @@ export class Lexicon {
 
   /** "arrives" is a verb alone, "dishes" a plural as well: its singular may be a noun. */
   #settleThirdPersons(lexicon: CompromiseModel['one']['lexicon']): void {
+    const either = new Set(NOUN_OR_VERB.map(addS))
     for (const [word, tags] of Object.entries(lexicon)) {
       const entry = this.#words.get(word)
       if (entry?.may !== (MAY.thirdPerson | MAY.plural) || ![tags].flat().includes('PresentTense'))
         continue
       const stems = this.#singulars(word).flatMap((one) => this.#words.get(one) ?? [])
       const isNoun = stems.some(({ may }) => (may & (MAY.noun | MAY.name)) !== 0)
-      if (isNoun || stems.length === 0 || NOUN_OR_VERB.some((one) => addS(one) === word)) continue
+      if (isNoun || stems.length === 0 || either.has(word)) continue
       this.#words.set(word, { tag: 'V', may: MAY.thirdPerson, isKnown: true })
     }
   }

@@ -22,7 +22,7 @@ import {
 import { CLAUSE_OPENERS } from './words/closed.ts'
 import { COLOURS } from './words/adjectives.ts'
 import { VERBS } from './words/verbs.ts'
-import { ANIMATE, NOUN_FIRST, NOUN_OR_VERB } from './words/nouns.ts'
+import { ANIMATE, MATERIALS, NOUN_FIRST, NOUN_OR_VERB } from './words/nouns.ts'
 
 export interface TagRule {
   readonly name: string
@@ -46,6 +46,7 @@ const colours = new Set(COLOURS)
 const verbs = new Set(VERBS)
 const nounFirst = new Set(NOUN_FIRST.flatMap((noun) => [noun, addS(noun)]))
 const animate = new Set(ANIMATE)
+const materials = new Set(MATERIALS)
 
 const commonVerbs = new Set([...VERBS, ...NOUN_OR_VERB].flatMap((verb) => [verb, addS(verb)]))
 
@@ -177,7 +178,7 @@ export const RULES: readonly TagRule[] = [
     name: 'infinitive',
     on: 'T',
     reason: '"to" before a thing is a preposition',
-    example: { caption: 'A man next to the car', word: 'to', tag: 'I' },
+    example: { caption: 'A road to the sea', word: 'to', tag: 'I' },
     decide(words, i) {
       const next = words[i + 1]
       if (next === undefined) return 'I'
@@ -343,7 +344,7 @@ export const RULES: readonly TagRule[] = [
     name: 'ing-verb',
     on: 'NJ',
     reason: 'any other -ing word is a verb',
-    example: { caption: 'A man painting a fence', word: 'painting', tag: 'G' },
+    example: { caption: 'A dog chewing a bone', word: 'chewing', tag: 'G' },
     decide(words, i) {
       const { lower, may } = words[i]!
       return (may & MAY.gerund) !== 0 && lower.endsWith('ing') ? 'G' : undefined
@@ -470,6 +471,7 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       const { may, lower } = words[i]!
       if (!'NP'.includes(tagBefore(words, i) || 'X') || (may & VERBAL) === 0) return undefined
+      if (materials.has(words[i - 1]!.lower)) return 'N'
       const isOnlyVerb = (may & (MAY.noun | MAY.plural | MAY.name)) === 0
       const { mayBePlural, maySingular, isNearest, isNearestPlural, isDetermined } = subjectNumber(
         words,
@@ -489,7 +491,7 @@ export const RULES: readonly TagRule[] = [
       if (!isNearest && isNearestPlural) return 'V'
       const hasMore = tagAfter(words, i) !== '' && tagAfter(words, i) !== 'C'
       if (!ends) return 'N'
-      if (isNearest) return isDetermined ? 'V' : hasMore && isCommon(lower) ? 'V' : 'N'
+      if (isNearest && isDetermined) return tagAfter(words, i) !== '' || isCommon(lower) ? 'V' : 'N'
       return hasMore && isCommon(lower) ? 'V' : 'N'
     },
   },
@@ -603,7 +605,7 @@ export const RULES: readonly TagRule[] = [
     name: 'noun-as-adjective',
     on: 'N',
     reason: 'a word that may be an adjective describes the noun after it',
-    example: { caption: 'A light jacket', word: 'light', tag: 'J' },
+    example: { caption: 'Male nurse in a room', word: 'Male', tag: 'J' },
     decide(words, i) {
       return (words[i]!.may & MAY.adjective) !== 0 && isBeforeNoun(words, i) ? 'J' : undefined
     },

@@ -97,7 +97,7 @@ function wordEnd(text: string, start: number): number {
   if (isPlural && (code === 0x27 || code === 0x2019) && at - start > 2) {
     if (
       /^. ?[\p{L}]/u.test(text.slice(at, at + 4)) &&
-      !/['‘]\p{L}[^'’]*$/u.test(text.slice(Math.max(0, start - 40), at))
+      !/(?<![\p{L}\p{N}])['‘]\p{L}[^'’]*$/u.test(text.slice(Math.max(0, start - 40), at))
     )
       return at + 1
   }

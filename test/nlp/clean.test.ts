@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest'
+import { applyCleanRule, createCleaner } from '../../src/nlp/clean.ts'
+import { CLEAN_RULES } from '../../src/nlp/clean-rules.ts'
+import { MappedText } from '../../src/nlp/mapped-text.ts'
+import { captionOptionsSchema } from '../../src/nlp/options.ts'
+
+function clean(caption: string, options: object = {}) {
+  return createCleaner(captionOptionsSchema.parse(options))(caption)
+}
+
+const cleaned = (caption: string, options: object = {}) => clean(caption, options).mapped.text
+
+describe('CLEAN_RULES', () => {
+  it.each(CLEAN_RULES)('$name: $reason', (rule) => {
+    const [before, after] = rule.example
+
+    expect(applyCleanRule(new MappedText(before), rule).text).toBe(after)
+  })
+})
+
+describe('createCleaner', () => {
+  it.each([
+    ['A cat &amp;amp; a dog', 'A cat & a dog'],
+    ['<b>Sale!</b> Wooden chair with cushion', 'Sale! Wooden chair with cushion'],
+    ['red apple&nbsp;on a\n\n  white plate ', 'red apple on a white plate'],
+    ['Premium Photo | Side view of a girl with a bicycle', 'Side view of a girl with a bicycle'],
+    ['Stock photo of a puppy on green grass', 'a puppy on green grass'],
+    ['Royalty free image of two women shaking hands', 'two women shaking hands'],
+    ['picture of a woman with hands up -- stock photo #', 'picture of a woman with hands up'],
+    ['Happy family having breakfast, stock photography', 'Happy family having breakfast'],
+    ['RT @cityzoo: baby elephant #zoo', 'baby elephant'],
+    ['the #1 fan in row #12', 'the #1 fan in row #12'],
+    ['50% off: 4-piece bedding set', '4-piece bedding set'],
+    ['IMG_20190412_183011.jpg', ''],
+    ['5 < 6 and a > b', '5 < 6 and a > b'],
+    ['a man at 3 p.m. | Home', 'a man at 3 p.m.'],
+    ['Red | Blue', 'Red | Blue'],
+  ])('alt-text: %j', (caption, expected) => {
+    expect(cleaned(caption)).toBe(expected)
+  })
+
+  it('leaves hashtags and boilerplate with `markup`, everything but the ends with `none`', () => {
+    const caption = ' Stock photo of a dog &amp; a cat #pets '
+
+    expect(cleaned(caption, { clean: 'markup' })).toBe('Stock photo of a dog & a cat #pets')
+    expect(cleaned(caption, { clean: 'none' })).toBe('Stock photo of a dog &amp; a cat #pets')
+  })
+
+  it('reads <PERSON> as a person, or takes it out', () => {
+    const caption = "<PERSON>'s new house, built by <PERSON>"
+
+    expect(cleaned(caption)).toBe("person's new house, built by person")
+    expect(cleaned(caption, { personToken: 'drop' })).toBe("'s new house, built by")
+  })
+
+  it('joins hyphens with spaces on request only', () => {
+    const caption = 'an off - the - shoulder gown'
+
+    expect(cleaned(caption)).toBe(caption)
+    expect(cleaned(caption, { joinSpacedHyphens: true })).toBe('an off-the-shoulder gown')
+  })
+
+  it('cuts clauses that guess or deny, and what then begins with a preposition', () => {
+    const caption =
+      'A man holds a cup, possibly of coffee. On the table, there seems to be a book. A dog sleeps.'
+
+    expect(cleaned(caption, { dropSpeculative: true })).toBe('A man holds a cup. A dog sleeps.')
+    expect(cleaned(caption)).toBe(caption)
+  })
+
+  it('maps every word back to the source', () => {
+    const caption = '<p>FILE PHOTO: A&nbsp;red &quot;fire&quot; truck</p> #fire'
+    const { mapped, applied } = clean(caption)
+
+    const at = mapped.text.indexOf('truck')
+    const { start, end } = mapped.toSource({ start: at, end: at + 5 })
+    expect(caption.slice(start, end)).toBe('truck')
+    expect(applied).toContain('entity')
+  })
+})
