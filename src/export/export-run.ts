@@ -19,7 +19,7 @@ import { copyImages, imageName } from './images.ts'
 import { createOdvgWriter } from './odvg-writer.ts'
 import type { ExportOptions } from './options.ts'
 import { writeFolder, type OutputFolder } from './output-files.ts'
-import { toExportSample, type ExportSample } from './sample.ts'
+import { toExportSample, withoutTwins, type ExportSample } from './sample.ts'
 
 export const EXPORT_FORMATS = ['odvg', 'coco'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
@@ -99,7 +99,10 @@ export async function exportRun(
     : []
   return writeFolder(request.to, request.overwrite, async (folder) => {
     const context: WriterContext = { folder, request, manifest, categories }
-    const outcomes = exportOutcomes(filtered, shards, categoryOf, options.images)
+    const outcomes = exportOutcomes(filtered, shards, categoryOf, {
+      images: options.images,
+      hasCategories,
+    })
     const counts = {
       ...(await writeOutcomes(outcomes, context, filtered, signal)),
       categories: categories.length,
@@ -130,37 +133,43 @@ async function usedCategories(
 }
 
 /** What a row became. */
-type ExportOutcome =
-  | { readonly row: GroundingRow; readonly dropped: SampleDrop; readonly uncategorized: number }
-  | {
-      readonly row: GroundingRow
-      readonly shard: CommittedShard
-      readonly sample: ExportSample
-      /** Regions whose phrase has no category. */
-      readonly uncategorized: number
-    }
+type ExportOutcome = {
+  readonly row: GroundingRow
+  /** Regions that the filter kept and the file does not have. */
+  readonly gone: { readonly no_category: number; readonly same_category: number }
+} & (
+  | { readonly dropped: SampleDrop }
+  | { readonly shard: CommittedShard; readonly sample: ExportSample }
+)
 
 /** @param shards of the run that the rows come from, in order */
 async function* exportOutcomes(
   filtered: FilteredRun,
   shards: readonly CommittedShard[],
   categoryOf: CategoryOf,
-  images: ExportOptions['images'],
+  { images, hasCategories }: { images: ExportOptions['images']; hasCategories: boolean },
 ): AsyncGenerator<ExportOutcome> {
   let at = 0
   for await (const outcome of filtered.outcomes()) {
     const { row } = outcome
     if ('dropped' in outcome) {
-      yield { row, dropped: outcome.dropped, uncategorized: 0 }
+      yield { row, dropped: outcome.dropped, gone: { no_category: 0, same_category: 0 } }
       continue
     }
     while (row.row >= shards[at]!.commit.rows.end) at++
     const shard = shards[at]!
-    const sample = toExportSample(outcome, imageName(row, shard, images), categoryOf)
-    const uncategorized = outcome.regions.length - (sample?.regions.length ?? 0)
-    yield sample === undefined
-      ? { row, dropped: 'no_category', uncategorized }
-      : { row, shard, sample, uncategorized }
+    const named = toExportSample(outcome, imageName(row, shard, images), categoryOf)
+    if (named === undefined) {
+      const gone = { no_category: outcome.regions.length, same_category: 0 }
+      yield { row, dropped: 'no_category', gone }
+      continue
+    }
+    const sample = hasCategories ? withoutTwins(named) : named
+    const gone = {
+      no_category: outcome.regions.length - named.regions.length,
+      same_category: named.regions.length - sample.regions.length,
+    }
+    yield { row, shard, sample, gone }
   }
 }
 
@@ -173,7 +182,7 @@ async function writeOutcomes(
   const { folder, request } = context
   const writer = request.format === 'coco' ? createCocoWriter(context) : createOdvgWriter(context)
   const dropped = await folder.create('dropped.jsonl')
-  const gone = { samples: 0, regions: 0 }
+  const gone = { samples: 0, no_category: 0, same_category: 0 }
   let phrases = 0
   let shard: CommittedShard | undefined
   let kept: GroundingRow[] = []
@@ -186,7 +195,8 @@ async function writeOutcomes(
   for await (const outcome of outcomes) {
     signal.throwIfAborted()
     const { key, row } = outcome.row
-    gone.regions += outcome.uncategorized
+    gone.no_category += outcome.gone.no_category
+    gone.same_category += outcome.gone.same_category
     if ('dropped' in outcome) {
       if (outcome.dropped === 'no_category') gone.samples++
       await dropped.write(`${JSON.stringify({ key, row, reason: outcome.dropped })}\n`)
@@ -204,21 +214,26 @@ async function writeOutcomes(
   await endShard()
   await writer.close()
   await folder.finish(dropped)
-  return { ...withoutUncategorized(filtered.counts(), gone), phrases }
+  return { ...withGone(filtered.counts(), gone), phrases }
 }
 
 /** The filter knows nothing of categories. */
-function withoutUncategorized(
+function withGone(
   counts: FilterCounts,
-  gone: { readonly samples: number; readonly regions: number },
+  gone: { readonly samples: number; readonly no_category: number; readonly same_category: number },
 ): FilterCounts {
-  const because = (count: number) => (count === 0 ? {} : { no_category: count })
+  const some = <Key extends string>(key: Key, count: number) =>
+    count === 0 ? {} : { [key]: count }
   return {
     ...counts,
     samples: counts.samples - gone.samples,
-    droppedSamples: { ...counts.droppedSamples, ...because(gone.samples) },
-    regions: counts.regions - gone.regions,
-    droppedCandidates: { ...counts.droppedCandidates, ...because(gone.regions) },
+    droppedSamples: { ...counts.droppedSamples, ...some('no_category', gone.samples) },
+    regions: counts.regions - gone.no_category - gone.same_category,
+    droppedCandidates: {
+      ...counts.droppedCandidates,
+      ...some('no_category', gone.no_category),
+      ...some('same_category', gone.same_category),
+    },
   }
 }
 

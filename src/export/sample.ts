@@ -61,6 +61,21 @@ export function toExportSample(
   return { key, fileName, width, height, caption, phrases, regions: kept }
 }
 
+/**
+ * For files in which a box has a category and no phrase: of equal boxes of one category the one with the
+ * best score stays, since two phrases with one head ("a blue bell", "a brown bell") often claim one box.
+ */
+export function withoutTwins(sample: ExportSample): ExportSample {
+  const best = new Map<string, ExportRegion>()
+  for (const region of sample.regions) {
+    const place = JSON.stringify([region.category, region.xyxy])
+    const other = best.get(place)
+    if (other === undefined || region.score > other.score) best.set(place, region)
+  }
+  const kept = new Set(best.values())
+  return { ...sample, regions: sample.regions.filter((region) => kept.has(region)) }
+}
+
 /** Two decimals, inside the image; a side that rounding or the image's edge made shorter than 1 px grows. */
 function fileBox(box: Box, width: number, height: number): [number, number, number, number] {
   const [x1, x2] = fileRange(box.x1, box.x2, width)

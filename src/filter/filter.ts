@@ -35,6 +35,8 @@ export type CandidateDrop =
   | 'rare_phrase'
   | 'common_phrase'
   | 'no_category'
+  /** The same box has the same category by another phrase. */
+  | 'same_category'
   /** The sample went as a whole. */
   | 'sample_dropped'
 

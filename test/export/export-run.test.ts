@@ -105,6 +105,29 @@ describe('exportRun', () => {
     expect(counts.droppedCandidates.no_category).toBeGreaterThan(0)
   })
 
+  it('gives a box to a category once, though two phrases claim it', async () => {
+    const row = makeRow({
+      caption: 'a blue bell and a brown bell and a red kite',
+      phrases: ['a blue bell', 'a brown bell', 'a red kite'],
+      boxes: [
+        ['a blue bell', 0.6, 10, 10, 50, 50],
+        ['a brown bell', 0.8, 10, 10, 50, 50],
+        ['a red kite', 0.7, 10, 10, 50, 50],
+      ],
+    })
+    const { folder, runDir } = await newRun(1, [row])
+
+    const { counts } = await exportTo(runDir, path.join(folder, 'coco'), { format: 'coco' })
+    await exportTo(runDir, path.join(folder, 'odvg'))
+
+    const { annotations } = await readJson(folder, 'coco/annotations.json')
+    expect(annotations).toMatchObject([{ phrase: 'a brown bell' }, { phrase: 'a red kite' }])
+    expect(counts).toMatchObject({ regions: 2, droppedCandidates: { same_category: 1 } })
+    expect(await readLines(path.join(folder, 'odvg/annotations.jsonl'))).toMatchObject([
+      { grounding: { regions: [{}, {}, {}] } },
+    ])
+  })
+
   it('says what it holds and how it came to be', async () => {
     const { folder, runDir } = await newRun(10)
     const to = path.join(folder, 'export')
