@@ -14,6 +14,7 @@ from torch import Tensor
 
 from glip.config import CONFIGS, GlipConfig
 from glip.model import Glip
+from glip.swin import WindowAttention, relative_position_index
 
 # In official checkpoints, but of no use to inference.
 DROPPED = re.compile(
@@ -118,14 +119,19 @@ def recognise(tensors: Mapping[str, Tensor | np.ndarray]) -> GlipConfig:
 
 
 def load_weights(model: Glip, tensors: Mapping[str, Tensor | np.ndarray]) -> None:
-    """Fills the model by exact names.
+    """Fills the model by exact names; it may be on the meta device, since the tensors become its own.
 
     Raises CheckpointError listing every name that is missing, unexpected, of another shape or not finite.
     Left out without a word is only what inference never reads (see `DROPPED`).
     """
     own = model.state_dict()
+    index = {
+        f"{name}{INDEX}": relative_position_index(round(module.tokens**0.5))
+        for name, module in model.named_modules()
+        if isinstance(module, WindowAttention)
+    }
     given = {name: torch.as_tensor(value) for name, value in tensors.items() if not DROPPED.search(name)}
-    given = {name: own[name] for name in own if name.endswith(INDEX)} | given
+    given = index | given
     common = [name for name in given if name in own]
     wrong = [
         f"{name}: {tuple(given[name].shape)}, expected {tuple(own[name].shape)}"
@@ -134,7 +140,7 @@ def load_weights(model: Glip, tensors: Mapping[str, Tensor | np.ndarray]) -> Non
     ]
     same = [name for name in common if given[name].shape == own[name].shape]
     infinite = [name for name in same if not torch.isfinite(given[name]).all()]
-    other_index = [name for name in same if name.endswith(INDEX) and not torch.equal(given[name].long(), own[name])]
+    other_index = [name for name in same if name in index and not torch.equal(given[name].long(), index[name])]
     problems = [
         _listing("missing", set(own) - set(given)),
         _listing("unexpected", set(given) - set(own)),
@@ -144,24 +150,14 @@ def load_weights(model: Glip, tensors: Mapping[str, Tensor | np.ndarray]) -> Non
     ]
     if any(problems):
         raise CheckpointError("the weights do not fit the model\n" + "\n".join(filter(None, problems)))
-    model.load_state_dict(given, strict=True)
+    model.load_state_dict({name: given[name].to(own[name].dtype) for name in own}, strict=True, assign=True)
 
 
 def build_from(tensors: Mapping[str, Tensor | np.ndarray], config: GlipConfig | None = None) -> Glip:
-    """A model in evaluation mode with these weights; without a config the variant follows from the shapes."""
+    """A model in evaluation mode with these weights (not copied where they are float32 already); without a
+    config the variant follows from the shapes. Raises CheckpointError."""
     config = config or recognise(tensors)
     with torch.device("meta"):
         model = Glip(config)
-    model = model.to_empty(device="cpu")
-    _fill_buffers(model)
     load_weights(model, tensors)
-    return model.eval()
-
-
-def _fill_buffers(model: Glip) -> None:
-    """`to_empty` leaves buffers undefined."""
-    from glip.swin import WindowAttention, relative_position_index
-
-    for module in model.modules():
-        if isinstance(module, WindowAttention):
-            module.relative_position_index.copy_(relative_position_index(int(module.tokens**0.5)))
+    return model.eval().requires_grad_(False)

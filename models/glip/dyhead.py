@@ -76,15 +76,6 @@ def deform_conv(x: Tensor, offset: Tensor, mask: Tensor, weight: Tensor, bias: T
     x [B, C, H, W]; offset [B, 18, h, w], (y, x) pairs per tap, in input pixels; mask [B, 9, h, w];
     weight [O, C, 3, 3] -> [B, O, h, w]. Samples outside the map count as 0.
     """
-    if torch.onnx.is_in_onnx_export():
-        return torch.onnx.ops.symbolic(
-            "DeformConv",
-            (x, weight, offset, bias, mask),
-            {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [stride, stride]},
-            dtype=x.dtype,
-            shape=(x.shape[0], weight.shape[0], *offset.shape[-2:]),
-            version=19,
-        )
     b, c, height, width = x.shape
     h, w = offset.shape[-2:]
     index, weights = _corners(offset, mask, height, width, stride)

@@ -140,7 +140,10 @@ class Graph:
         return self.op("Clip", x, self.number(-limit), self.number(limit))
 
     def model(self, producer: str) -> onnx.ModelProto:
-        graph = helper.make_graph(self._nodes, "glip", self._inputs, self._outputs, list(self._constants.values()))
+        """The finished graph. Constants move into it, so that large weights are not held twice."""
+        graph = helper.make_graph(self._nodes, "glip", self._inputs, self._outputs)
+        for name in list(self._constants):
+            graph.initializer.append(self._constants.pop(name))
         return helper.make_model(
             graph, producer_name=producer, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
         )

@@ -19,11 +19,16 @@ def resized_size(width: int, height: int, short_side: int = SHORT_SIDE, long_sid
     """Size the model sees. Evaluated as the reference does, in this order: roundings depend on it.
 
     The long side follows from the rounded short side, so it may pass `long_side` by a few pixels on
-    elongated images. Without `long_side` this is the rule of the reference's demo.
+    elongated images. Without `long_side` this is the rule of the reference's demo. Raises ValueError for
+    an image without pixels, or so elongated that its short side would vanish.
     """
     small, large = min(width, height), max(width, height)
+    if small < 1:
+        raise ValueError(f"an image of {width}x{height} px has no pixels")
     if long_side is not None and large / small * short_side > long_side:
         short_side = round(long_side * small / large)
+        if short_side < 1:
+            raise ValueError(f"an image of {width}x{height} px has no short side left at {long_side} px")
     if small == short_side:
         return width, height
     long = int(short_side * large / small)

@@ -25,7 +25,7 @@ from glip.export import export, save_graph
 from glip.image import LONG_SIDE, SHORT_SIDE, normalise, pad_batch, resize, resized_size
 from glip.model import Glip
 from glip.postprocess import Detections, PostprocessOptions, detect, phrase_probabilities, positive_map
-from glip.text import MAX_TOKENS, Tokenizer, load_vocab, positive_tokens
+from glip.text import Encoding, Prompt, Span, Tokenizer, load_vocab, positive_tokens
 
 Rules = Sequence[tuple[str, float | str, float | str | None]]
 
@@ -91,15 +91,57 @@ class Run:
 RawModel = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
-def load_images(images: Sequence[Image.Image | np.ndarray | str | Path]) -> list[Image.Image]:
-    return [
-        image
-        if isinstance(image, Image.Image)
-        else Image.fromarray(image)
-        if isinstance(image, np.ndarray)
-        else Image.open(image).convert("RGB")
-        for image in images
-    ]
+Picture = Image.Image | np.ndarray | str | Path
+Spans = Sequence[Sequence[Span]]  # per phrase its code point ranges in the caption
+
+
+def load_images(images: Sequence[Picture]) -> list[Image.Image]:
+    """RGB images; arrays are uint8 [H, W, 3]. EXIF orientation is not applied. Raises ValueError."""
+    return [_load_image(image, i) for i, image in enumerate(images)]
+
+
+def _load_image(image: Picture, number: int) -> Image.Image:
+    if isinstance(image, np.ndarray):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"image {number} is {image.dtype} {list(image.shape)}; it must be RGB uint8 [H, W, 3]")
+        return Image.fromarray(image)
+    if isinstance(image, Image.Image):
+        return image.convert("RGB")
+    with Image.open(image) as opened:
+        return opened.convert("RGB")
+
+
+def check_spans(caption: str, spans: Spans, where: str = "caption") -> None:
+    """Raises ValueError for anything but lists of (start, end) inside the caption, in code points."""
+    for number, phrase in enumerate(spans):
+        for span in phrase:
+            if not (isinstance(span, Sequence) and len(span) == 2 and all(isinstance(n, int) for n in span)):
+                raise ValueError(f"{where}, phrase {number}: a phrase is a list of (start, end) pairs, not {phrase!r}")
+            start, end = span
+            if not 0 <= start < end <= len(caption):
+                raise ValueError(
+                    f"{where}, phrase {number}: span ({start}, {end}) is empty or outside the caption, "
+                    f"which has {len(caption)} code points"
+                )
+
+
+@dataclass(frozen=True)
+class Text:
+    """A caption as the model sees it. phrases: per phrase its token indices, empty if it cannot be
+    grounded; [CLS] is 0."""
+
+    encoding: Encoding
+    phrases: list[list[int]]
+
+
+def encode_prompt(prompt: Prompt, tokenizer: Tokenizer) -> Text:
+    """Tokens and phrases of a caption of any length. What reaches past the last token that fits is cut
+    off, and a phrase that loses a token loses all of them (the reference would read [SEP] in its place)."""
+    whole = tokenizer.encode(prompt.caption, max_tokens=None)
+    cut = tokenizer.encode(prompt.caption)
+    fits = len(cut.ids) - 1
+    phrases = [positive_tokens(whole, spans, limit=len(whole.ids)) for spans in prompt.spans]
+    return Text(cut, [tokens if all(token < fits for token in tokens) else [] for tokens in phrases])
 
 
 @dataclass(frozen=True)
@@ -109,38 +151,39 @@ class Inputs:
     images: np.ndarray
     input_ids: np.ndarray
     attention_mask: np.ndarray
-    phrases: list[list[int]]
+    texts: list[Text]
     resized: list[tuple[int, int]]
     original: list[tuple[int, int]]
-    offsets: list[tuple[int, int]]
 
 
 def prepare(
     images: Sequence[Image.Image],
-    caption: str,
-    spans: Sequence[Sequence[tuple[int, int]]],
+    prompts: Sequence[Prompt],
     tokenizer: Tokenizer,
     *,
     short_side: int = SHORT_SIDE,
     long_side: int | None = LONG_SIDE,
     pad_text_to: int | None = None,
 ) -> Inputs:
-    """Images padded together, one caption for all of them."""
-    encoding = tokenizer.encode(caption)
-    length = pad_text_to or len(encoding.ids)
-    ids = np.zeros((len(images), length), np.int64)
-    ids[:, : len(encoding.ids)] = encoding.ids
+    """One prompt per image; images are padded to one size, captions to `pad_text_to` or the longest."""
+    texts = [encode_prompt(prompt, tokenizer) for prompt in prompts]
+    lengths = [len(text.encoding.ids) for text in texts]
+    columns = pad_text_to or max(lengths)
+    if columns < max(lengths):
+        raise ValueError(f"pad_text_to is {columns}, but a caption has {max(lengths)} tokens")
+    ids = np.zeros((len(images), columns), np.int64)
     mask = np.zeros_like(ids)
-    mask[:, : len(encoding.ids)] = 1
+    for row, (text, length) in enumerate(zip(texts, lengths)):
+        ids[row, :length] = text.encoding.ids
+        mask[row, :length] = 1
     sizes = [resized_size(*image.size, short_side, long_side) for image in images]
     return Inputs(
         pad_batch([normalise(resize(image, size)) for image, size in zip(images, sizes)]),
         ids,
         mask,
-        [positive_tokens(encoding, phrase) for phrase in spans],
+        texts,
         sizes,
         [image.size for image in images],
-        encoding.offsets,
     )
 
 
@@ -148,14 +191,13 @@ def detections_of(
     inputs: Inputs, outputs: tuple[np.ndarray, np.ndarray, np.ndarray], options: PostprocessOptions
 ) -> list[Detections]:
     logits, box_reg, centerness = outputs
-    positive = positive_map(inputs.phrases, logits.shape[2])
     padded = inputs.images.shape[3], inputs.images.shape[2]
     return [
         detect(
-            phrase_probabilities(logits[i], positive), box_reg[i], centerness[i],
+            phrase_probabilities(logits[i], positive_map(text.phrases, logits.shape[2])), box_reg[i], centerness[i],
             padded, inputs.resized[i], inputs.original[i], options,
         )
-        for i in range(len(logits))
+        for i, text in enumerate(inputs.texts)
     ]  # fmt: skip
 
 
@@ -224,13 +266,15 @@ def recorded(model: Glip, into: dict[str, np.ndarray]) -> Iterator[None]:
 
 
 def named_outputs(inputs: Inputs, outputs: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
-    """Inputs and head outputs under the names of the recorded ones, per level."""
+    """Inputs and head outputs under the names of the recorded ones, per level. "valid" cuts token columns
+    to those of the longest caption; the positive map is that of the first caption."""
     logits, box_reg, centerness = outputs
     n = len(logits)
-    valid = int(inputs.attention_mask[0].sum())
+    valid = int(inputs.attention_mask.sum(1).max())
     offsets = np.zeros((n, logits.shape[2], 2), np.int64)
-    offsets[:, : len(inputs.offsets)] = inputs.offsets
-    positive = positive_map(inputs.phrases, valid)
+    for row, text in zip(offsets, inputs.texts):
+        row[: len(text.encoding.offsets)] = text.encoding.offsets
+    positive = positive_map(inputs.texts[0].phrases, valid)
     counts = (positive > 0).sum(1, keepdims=True)
     named = {
         "image/tensor": inputs.images,
@@ -240,6 +284,9 @@ def named_outputs(inputs: Inputs, outputs: tuple[np.ndarray, np.ndarray, np.ndar
         "text/attention_mask": inputs.attention_mask,
         "text/offsets": offsets,
         "text/positive_map": ((positive > 0) / (counts + 1e-6)).astype(np.float32),
+        "logits": logits,
+        "box_reg": box_reg,
+        "centerness": centerness,
     }
     start = 0
     for level, (h, w) in enumerate(level_sizes(*inputs.images.shape[2:])):
@@ -252,36 +299,70 @@ def named_outputs(inputs: Inputs, outputs: tuple[np.ndarray, np.ndarray, np.ndar
     return named
 
 
+def _prompts(images: int, captions: str | Sequence[str], spans: Spans | Sequence[Spans]) -> list[Prompt]:
+    """One checked prompt per image."""
+    if images == 0:
+        raise ValueError("no images are given")
+    if isinstance(captions, str):
+        check_spans(captions, spans)
+        return [Prompt(captions, spans)] * images
+    if not len(captions) == len(spans) == images:
+        raise ValueError(
+            f"{images} images, {len(captions)} captions and spans of {len(spans)} captions are given; "
+            "give one caption for all, or one caption and its spans for each image"
+        )
+    for number, (caption, phrases) in enumerate(zip(captions, spans)):
+        check_spans(caption, phrases, f"caption {number}")
+    return [Prompt(caption, phrases) for caption, phrases in zip(captions, spans)]
+
+
 def run_variant(
     variant: str,
     tensors: Mapping[str, np.ndarray | torch.Tensor],
-    images: Sequence[Image.Image | np.ndarray | str | Path],
-    caption: str,
-    spans: Sequence[Sequence[tuple[int, int]]],
+    images: Sequence[Picture],
+    captions: str | Sequence[str],
+    spans: Spans | Sequence[Spans],
     vocab: str | Path,
     *,
     engine: str = "torch",
     short_side: int = SHORT_SIDE,
     long_side: int | None = LONG_SIDE,
-    pad_text_to: int | None = MAX_TOKENS,
+    pad_text_to: int | None = None,
     options: PostprocessOptions = PostprocessOptions(),
 ) -> Run:
-    """Builds a variant, fills it and grounds the phrases of one caption in a batch of images.
+    """Builds a variant, fills it and grounds the phrases of captions in a batch of images.
 
-    variant: a name of `config.CONFIGS` ("glip-t-a", "glip-t", "glip-l", "nano"); tensors: every weight by
-    its name in the official checkpoints; images: RGB uint8 [H, W, 3], PIL images or files, padded to one
-    batch; spans: per phrase its code point ranges in the caption. engine: "torch", which also returns
-    what is inside (Swin, FPN, every tower block), or "onnx", the exported raw graph in ONNX Runtime.
-    pad_text_to: token columns of the outputs; None for just the caption's.
-    Raises CheckpointError if tensors do not fit, ValueError for another engine.
+    variant: a name of `config.CONFIGS` ("glip-t-a", "glip-t", "glip-l", "nano").
+    tensors: every weight by its name in the official checkpoints, without `module.`. What inference does
+    not read (class head, anchors, pooler, position buffers) may be there or not.
+    images: RGB uint8 [H, W, 3], PIL images or files, resized by the rule and padded to one batch.
+    captions: one for all images, or one for each; spans: per phrase the list of its ranges in the caption,
+    half open, in Unicode code points; with one caption for each image, one such list for each. For class
+    names use the caption and spans of `text.evaluation_prompt` or `text.demo_prompt`. Any number of phrases.
+    vocab: vocab.txt. engine: "torch", which also returns what is inside (Swin, FPN, BERT, every tower
+    block), or "onnx", the exported raw graph in ONNX Runtime. pad_text_to: token columns of the outputs,
+    by default those of the longest caption; the reference has 256.
+
+    A phrase without any token (spaces alone, or past the 254 tokens a caption can have) has no detections.
+    Boxes are xyxy in pixels of the original images, where a width is x2 - x1 + 1.
+
+    Raises CheckpointError if tensors do not fit, ValueError for anything else that does not.
     """
     if engine not in ("torch", "onnx"):
         raise ValueError(f"engine is {engine!r}; it can be 'torch' or 'onnx'")
-    model = build_from(tensors, CONFIGS[variant])
+    if variant not in CONFIGS:
+        raise ValueError(f"variant is {variant!r}; it can be {', '.join(CONFIGS)}")
+    if pad_text_to is not None and pad_text_to > CONFIGS[variant].max_positions:
+        raise ValueError(f"pad_text_to is {pad_text_to}; {variant} has {CONFIGS[variant].max_positions} positions")
+    prompts = _prompts(len(images), captions, spans)
+    words = load_vocab(Path(vocab))
+    if len(words) > CONFIGS[variant].vocab_size:
+        raise ValueError(f"{vocab} has {len(words)} tokens, {variant} has {CONFIGS[variant].vocab_size}")
     inputs = prepare(
-        load_images(images), caption, spans, Tokenizer(load_vocab(Path(vocab))),
+        load_images(images), prompts, Tokenizer(words),
         short_side=short_side, long_side=long_side, pad_text_to=pad_text_to,
     )  # fmt: skip
+    model = build_from(tensors, CONFIGS[variant])
     arrays = inputs.images, inputs.input_ids, inputs.attention_mask
     raw: dict[str, np.ndarray] = {}
     if engine == "torch":
@@ -304,5 +385,5 @@ def text_outputs(hidden: np.ndarray, attention_mask: np.ndarray) -> dict[str, np
     return {
         "lang/embedded": embedded,
         "lang/aggregate": embedded.sum(1) / mask.sum(1),
-        "lang/hidden_valid": hidden[:, : int(attention_mask[0].sum())],
+        "lang/hidden_valid": hidden[:, : int(attention_mask.sum(1).max())],
     }

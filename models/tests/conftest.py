@@ -1,4 +1,7 @@
-"""Recorded reference outputs: read in place, tests that need them skip aloud where they are absent."""
+"""Recorded reference outputs. Most are in the repository (`tests/fixtures/golden`, and those the engine's tests
+share in `test/fixtures/teacher`); the large ones are looked for at GROUNDMILL_GOLDEN, by default `shared/golden`
+beside the repository, and tests that need one that is absent skip and say so.
+"""
 
 from __future__ import annotations
 
@@ -11,27 +14,37 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-GOLDEN = Path(os.environ.get("GROUNDMILL_GOLDEN", ROOT.parent / "shared" / "golden"))
+OWN = Path(__file__).parent / "fixtures" / "golden"
+ENGINE = ROOT / "test" / "fixtures" / "teacher"
+ELSEWHERE = Path(os.environ.get("GROUNDMILL_GOLDEN", ROOT.parent / "shared" / "golden"))
+
+torch.set_num_threads(min(2, torch.get_num_threads()))
 
 
 class Golden:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.rules = self.json("fill-rules.json")["glip"]
+    def path(self, name: str) -> Path:
+        """Where the recording is, e.g. ``glip-ops/nms.npz``. Skips the test if it is nowhere."""
+        places = [OWN / name, ENGINE / Path(name).name] if name.startswith("glip-ops/") else [OWN / name]
+        for path in [*places, ELSEWHERE / name]:
+            if path.exists():
+                return path
+        pytest.skip(f"the recorded output {name} is not at {ELSEWHERE} (set GROUNDMILL_GOLDEN)")
 
     def json(self, name: str):
-        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        return json.loads(self.path(name).read_text(encoding="utf-8"))
 
     def npz(self, name: str) -> dict[str, np.ndarray]:
-        with np.load(self.folder / name) as archive:
+        with np.load(self.path(name)) as archive:
             return {key: archive[key] for key in archive.files}
+
+    @property
+    def rules(self):
+        return self.json("fill-rules.json")["glip"]
 
 
 @pytest.fixture(scope="session")
 def golden() -> Golden:
-    if not (GOLDEN / "fill-rules.json").exists():
-        pytest.skip(f"recorded reference outputs are not at {GOLDEN} (set GROUNDMILL_GOLDEN)")
-    return Golden(GOLDEN)
+    return Golden()
 
 
 @pytest.fixture(autouse=True)

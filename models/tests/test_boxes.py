@@ -53,6 +53,8 @@ def test_box_decoding(golden):
 
     np.testing.assert_allclose(decoded, data["decoded"], rtol=1e-6, atol=1e-4)
     np.testing.assert_allclose(clipped, data["clipped"], rtol=1e-6, atol=1e-4)
+    sides = clipped[:, 2:] - clipped[:, :2] + 1
+    np.testing.assert_array_equal(np.flatnonzero((sides >= 0).all(1)), data["kept_after_remove_small_min0"])
     np.testing.assert_allclose(clipped * scale, data["resized_to_orig"], rtol=1e-6, atol=1e-4)
 
 
