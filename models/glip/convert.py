@@ -21,109 +21,40 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 
+from glip.agreement import Comparison, Drift, compare, drift
 from glip.checkpoint import CheckpointError, build_from, read_checkpoint
 from glip.config import STRIDES
 from glip.export import export, save_graph
-from glip.image import LONG_SIDE, MEAN, SHORT_SIDE, STD, normalise
+from glip.image import LONG_SIDE, MEAN, SHORT_SIDE, STD
 from glip.model import Glip
-from glip.postprocess import PostprocessOptions, detect, phrase_probabilities
+from glip.postprocess import PostprocessOptions
 from glip.predict import DEFAULT_VOCAB, NANO_LONG_SIDE, NANO_SHORT_SIDE
-from glip.text import load_vocab
+from glip.text import Tokenizer, load_vocab
 
 PRECISIONS = ("fp32", "fp16", "int8")
 # Largest differences of phrase probability, box deltas and centerness that float32 kernels explain.
 FP32_LIMITS = (2e-3, 2e-2, 2e-2)
-# A detection counts as found again with the same phrase, this IoU, and this score difference.
-SAME_IOU, SAME_SCORE = 0.8, 0.05
+MAX_LOSS = 1.0  # points that reduced precision may lose
+SCENES, SCENES_OF_LARGE = 100, 2  # to measure it on
+BERT_PLACES = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103}
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """ONNX Runtime against PyTorch on the same batch: largest differences, and detections found again."""
+class ConvertOptions:
+    """name: id of the teacher, by default its variant. score: default score of the teacher.
+    scenes: on how many reduced precision is measured (default by variant); allow_loss: write it though it
+    loses more than `MAX_LOSS` points. force: replace an older teacher folder."""
 
-    phrase_prob: float
-    box_reg: float
-    centerness: float
-    detections: int
-    matched: int
-    score: float
-
-    def __str__(self) -> str:
-        return (
-            f"phrase_prob {self.phrase_prob:.1e}, box_reg {self.box_reg:.1e}, centerness {self.centerness:.1e}; "
-            f"{self.matched} of {self.detections} detections found again, scores within {self.score:.4f}"
-        )
-
-
-def probe(model: Glip, short_side: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """A batch of two pictures of different size with captions of different length: inputs of the graph."""
-    rng = np.random.default_rng(seed)
-    height, width = short_side // 32 * 32, short_side // 32 * 32 + 32
-    sizes = np.array([[height, width - 5], [height - 20, width]], np.int64)
-    images = np.zeros((2, height, width, 3), np.uint8)
-    for image, (h, w) in zip(images, sizes):
-        coarse = rng.integers(0, 256, (h // 16 + 1, w // 16 + 1, 3)).repeat(16, 0).repeat(16, 1)[:h, :w]
-        image[:h, :w] = np.clip(coarse + rng.integers(-20, 21, (h, w, 3)), 0, 255)
-    tokens = min(12, model.config.max_positions)
-    input_ids = rng.integers(5, model.config.vocab_size, (2, tokens))
-    attention_mask = np.ones_like(input_ids)
-    attention_mask[1, tokens - 4 :] = 0
-    input_ids[1, tokens - 4 :] = 0
-    positive_map = np.zeros((2, 3, tokens), np.float32)
-    for row, (first, last) in enumerate([(1, 3), (3, 4), (5, 8)]):
-        positive_map[:, row, first:last] = 1 / (last - first)
-    return {
-        "images": images,
-        "image_sizes": sizes,
-        "input_ids": input_ids.astype(np.int64),
-        "attention_mask": attention_mask.astype(np.int64),
-        "positive_map": positive_map,
-    }
-
-
-def torch_outputs(model: Glip, batch: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    images = np.zeros((len(batch["images"]), 3, *batch["images"].shape[1:3]), np.float32)
-    for image, pixels, (height, width) in zip(images, batch["images"], batch["image_sizes"]):
-        image[:, :height, :width] = normalise(pixels[:height, :width])
-    with torch.no_grad():
-        outputs = model(*(torch.from_numpy(v) for v in (images, batch["input_ids"], batch["attention_mask"])))
-    logits, box_reg, centerness = (value.float().numpy() for value in outputs)
-    prob = np.stack([phrase_probabilities(*pair) for pair in zip(logits, batch["positive_map"])])
-    return [prob, box_reg, centerness]
-
-
-def compare(model: Glip, path: Path, short_side: int) -> Comparison:
-    """The graph at `path` against the module, on the probe."""
-    batch = probe(model, short_side)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    found = session.run(["phrase_prob", "box_reg", "centerness"], dict(batch))
-    wanted = torch_outputs(model, batch)
-    differences = [float(np.abs(a - b).max()) for a, b in zip(found, wanted)]
-    padded = batch["images"].shape[2], batch["images"].shape[1]
-    total = matched = 0
-    worst = 0.0
-    for index, (height, width) in enumerate(batch["image_sizes"]):
-        size = int(width), int(height)
-        # Weights that fit the probe badly give few scores above the usual floor; compare the best anyway.
-        floor = min(0.05, float(np.quantile(wanted[0][index], 0.999)))
-        options = PostprocessOptions(candidate_score=floor)
-        ours, theirs = (detect(*(o[index] for o in outs), padded, size, size, options) for outs in (found, wanted))
-        for box, score, phrase in zip(theirs.boxes, theirs.scores, theirs.phrases):
-            total += 1
-            near = np.abs(ours.scores - score)[(ours.phrases == phrase) & (_iou(ours.boxes, box) >= SAME_IOU)]
-            if len(near) and near.min() <= SAME_SCORE:
-                matched += 1
-                worst = max(worst, float(near.min()))
-    return Comparison(*differences, total, matched, worst)
-
-
-def _iou(boxes: np.ndarray, box: np.ndarray) -> np.ndarray:
-    sides = np.minimum(boxes[:, 2:], box[2:]) - np.maximum(boxes[:, :2], box[:2])
-    inner = np.clip(sides, 0, None).prod(axis=1)
-    return inner / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - inner, 1e-9)
+    name: str | None = None
+    precision: str = "fp32"
+    raw: bool = False
+    score: float = 0.5
+    licence: str = "unknown"
+    scenes: int | None = None
+    allow_loss: bool = False
+    force: bool = False
 
 
 def _file_entry(path: Path) -> dict:
@@ -131,26 +62,48 @@ def _file_entry(path: Path) -> dict:
         return {"size": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _quantised(source: Path, target: Path) -> None:
+def quantise(source: Path, target: Path) -> None:
+    """Dynamic int8: weights of products per output channel, activations by their range at run time.
+
+    Seven bits of the eight, since the sums of two eight-bit products overflow on CPUs without VNNI.
+    Only two-dimensional weights: ONNX Runtime has no kernel per channel for stacked ones.
+    """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8)
+    graph = onnx.load(source, load_external_data=False).graph
+    stacked = {tensor.name for tensor in graph.initializer if len(tensor.dims) > 2}
+    quantize_dynamic(
+        source,
+        target,
+        op_types_to_quantize=["MatMul", "Gemm"],
+        weight_type=QuantType.QInt8,
+        per_channel=True,
+        reduce_range=True,
+        nodes_to_exclude=[node.name for node in graph.node if node.op_type == "MatMul" and node.input[1] in stacked],
+    )
 
 
-def teacher_json(
-    model: Glip, folder: Path, *, name: str, precision: str, raw: bool, vocab_size: int, score: float, licence: str,
-    provenance: Mapping[str, object],
-) -> dict:  # fmt: skip
+def check_vocabulary(words: Mapping[str, int], path: Path, model: Glip) -> None:
+    """Raises ValueError unless the vocabulary has the model's size and BERT's special tokens in BERT's places."""
+    size = model.config.vocab_size
+    if len(words) != size:
+        raise ValueError(f"{path} has {len(words)} tokens, the model {size}: it belongs to another model (--vocab)")
+    moved = [f"{token} at {words[token]}, not {place}" for token, place in BERT_PLACES.items() if words[token] != place]
+    if moved:
+        raise ValueError(f"{path} is not the vocabulary of an uncased BERT: {'; '.join(moved)}")
+
+
+def teacher_json(model: Glip, folder: Path, options: ConvertOptions, provenance: Mapping[str, str]) -> dict:
     """What the engine reads (formatVersion 1). `files` covers everything in the folder but itself."""
-    options = PostprocessOptions()
+    post = PostprocessOptions()
     nano = model.config.name == "nano"
     return {
         "formatVersion": 1,
-        "id": name,
+        "id": options.name or model.config.name,
         "architecture": "glip",
         "variant": model.config.name,
-        "precision": precision,
-        "raw": raw,
+        "precision": options.precision,
+        "raw": options.raw,
         "files": {path.name: _file_entry(path) for path in sorted(folder.iterdir()) if path.name != "teacher.json"},
         "inputs": {
             "images": "images",
@@ -172,96 +125,141 @@ def teacher_json(
         "anchors": {"strides": list(STRIDES), "sizes": [8 * stride for stride in STRIDES]},
         "boxWeights": [10, 10, 5, 5],
         "postprocess": {
-            "candidateScore": options.candidate_score,
-            "preNms": options.pre_nms,
-            "nmsIou": options.nms_iou,
-            "maxBoxes": options.max_boxes,
+            "candidateScore": post.candidate_score,
+            "preNms": post.pre_nms,
+            "nmsIou": post.nms_iou,
+            "maxBoxes": post.max_boxes,
         },
-        "defaultScore": score,
-        "licence": licence,
-        "provenance": {"vocabSize": str(vocab_size), **provenance},
+        "defaultScore": options.score,
+        "licence": options.licence,
+        "provenance": dict(provenance),
     }
 
 
-def convert(
-    checkpoint: Path, vocab: Path, to: Path, *, name: str | None = None, precision: str = "fp32", raw: bool = False,
-    score: float = 0.5, licence: str = "unknown", force: bool = False,
-) -> Comparison | None:  # fmt: skip
+@dataclass(frozen=True)
+class Converted:
+    """variant: as recognised; comparison: on the probe; drift: of reduced precision on scenes."""
+
+    variant: str
+    comparison: Comparison
+    drift: Drift | None
+
+    def __str__(self) -> str:
+        return f"{self.variant}; {self.comparison}" + (f"; {self.drift}" if self.drift else "")
+
+
+def check_target(to: Path, force: bool) -> None:
+    """Raises ValueError when the folder must not be written."""
+    if not to.exists():
+        return
+    if not force:
+        raise ValueError(f"{to} exists; choose another folder, or add --force to replace it")
+    if not to.is_dir() or (any(to.iterdir()) and not (to / "teacher.json").exists()):
+        raise ValueError(f"{to} is no teacher folder (it has no teacher.json); it is not replaced, even with --force")
+
+
+def convert(checkpoint: Path, vocab: Path | None, to: Path, options: ConvertOptions = ConvertOptions()) -> Converted:
     """Writes the folder in one step: it is complete or not there.
 
-    Returns how well ONNX Runtime agrees with PyTorch (None for a raw graph, which `glip.parity` compares).
-    Raises CheckpointError for weights, ValueError for a vocabulary or a folder that does not fit.
+    vocab: vocab.txt; None means that of glip-nano. Raises CheckpointError for weights, ValueError for anything
+    else that does not fit, and when ONNX Runtime does not agree with PyTorch; then nothing was written.
     """
-    if to.exists() and not force:
-        raise ValueError(f"{to} exists; choose another folder, or add --force to replace it")
+    check_target(to, options.force)
+    if not 0 <= options.score <= 1:
+        raise ValueError(f"the default score is {options.score}; it must be between 0 and 1")
     tensors, config = read_checkpoint(checkpoint)
     model = build_from(tensors, config)
-    words = load_vocab(vocab)
-    if len(words) > model.config.vocab_size:
-        raise ValueError(f"{vocab} has {len(words)} lines, but the model knows {model.config.vocab_size} tokens")
-    if model.config.name != "nano" and len(words) < model.config.vocab_size:
-        raise ValueError(f"{vocab} has {len(words)} of the model's {model.config.vocab_size} tokens: another vocabulary")
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to.parent) as temporary:
+    del tensors
+    if vocab is None and model.config.name != "nano":
+        raise ValueError(f"{checkpoint} is {model.config.name}: name its vocab.txt with --vocab")
+    words = load_vocab(vocab or DEFAULT_VOCAB)
+    check_vocabulary(words, vocab or DEFAULT_VOCAB, model)
+    # Beside the target, so that moving it there is one rename; parents are made only for a finished folder.
+    beside = next(parent for parent in to.absolute().parents if parent.exists())
+    with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=beside) as temporary:
         folder = Path(temporary) / "teacher"
         folder.mkdir()
-        graph = folder / "model.onnx"
-        save_graph(export(model, raw=raw, half=precision == "fp16"), graph)
-        if precision == "int8":
-            full = Path(temporary) / "full.onnx"
-            save_graph(export(model, raw=raw), full)
-            for file in folder.iterdir():
-                file.unlink()
-            _quantised(full, graph)
-        shutil.copyfile(vocab, folder / "vocab.txt")
-        comparison = None
-        if raw:
-            onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-        else:
-            comparison = compare(model, graph, NANO_SHORT_SIDE if model.config.name == "nano" else 320)
-            limits = (comparison.phrase_prob, comparison.box_reg, comparison.centerness)
-            if precision == "fp32" and any(d > limit or np.isnan(d) for d, limit in zip(limits, FP32_LIMITS)):
-                raise ValueError(f"ONNX Runtime and PyTorch disagree, nothing was written: {comparison}")
-        provenance: dict[str, object] = {
+        shutil.copyfile(vocab or DEFAULT_VOCAB, folder / "vocab.txt")
+        write_graph(model, folder / "model.onnx", options)
+        result = check_graph(model, folder / "model.onnx", Tokenizer(words), options)
+        provenance = {
+            "vocabSize": str(len(words)),
             "checkpoint": checkpoint.name,
             "checkpointSha256": _file_entry(checkpoint)["sha256"],
             "torch": torch.__version__,
             "onnx": onnx.__version__,
+            "agreementWithPyTorch": str(result.comparison),
         }
-        if comparison is not None:
-            provenance["agreementWithPyTorch"] = str(comparison)
-        content = teacher_json(
-            model, folder, name=name or model.config.name, precision=precision, raw=raw, vocab_size=len(words),
-            score=score, licence=licence, provenance=provenance,
-        )  # fmt: skip
+        if result.drift:
+            provenance["agreementWithFp32"] = str(result.drift)
+        content = teacher_json(model, folder, options, provenance)
         (folder / "teacher.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        to.parent.mkdir(parents=True, exist_ok=True)
         if to.exists():
-            shutil.rmtree(to)
+            os.replace(to, Path(temporary) / "replaced")
         os.replace(folder, to)
-    return comparison
+    return result
+
+
+def write_graph(model: Glip, path: Path, options: ConvertOptions) -> None:
+    if options.precision != "int8":
+        save_graph(export(model, raw=options.raw, half=options.precision == "fp16"), path)
+        return
+    with tempfile.TemporaryDirectory(dir=path.parent.parent) as temporary:
+        full = Path(temporary) / "full.onnx"
+        graph = export(model, raw=options.raw)
+        # Written without superfluous nodes already: says so, or the quantiser logs a warning.
+        graph.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
+        save_graph(graph, full)
+        del graph
+        quantise(full, path)
+
+
+def check_graph(model: Glip, path: Path, tokenizer: Tokenizer, options: ConvertOptions) -> Converted:
+    """Compares with PyTorch. Raises ValueError when the graph does not agree well enough to be kept."""
+    nano = model.config.name == "nano"
+    sides = (NANO_SHORT_SIDE, NANO_LONG_SIDE) if nano else (320, 533)
+    comparison = compare(model, path, sides[0], raw=options.raw)
+    differences = comparison.phrase_prob, comparison.box_reg, comparison.centerness
+    limits = FP32_LIMITS if options.precision == "fp32" else (np.inf,) * 3
+    if not all(np.isfinite(d) and d <= limit for d, limit in zip(differences, limits)):
+        raise ValueError(f"ONNX Runtime and PyTorch disagree, nothing was written: {comparison}")
+    if options.precision == "fp32" or options.raw:
+        return Converted(model.config.name, comparison, None)
+    scenes = options.scenes or (SCENES if nano else SCENES_OF_LARGE)
+    found = drift(model, path, tokenizer, sides, options.score, scenes, gold=nano)
+    if found.loss > MAX_LOSS and not options.allow_loss:
+        raise ValueError(
+            f"{options.precision} loses {found.loss:.1f} points, more than {MAX_LOSS:g}; nothing was written. "
+            f"Convert with another precision, or add --allow-loss to have it nevertheless. {found}"
+        )
+    return Converted(model.config.name, comparison, found)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--vocab", type=Path, help="vocab.txt of the text encoder; default for our own: the bundled one")
+    parser.add_argument("--checkpoint", type=Path, required=True, help=".pth of the authors, or our own checkpoint.pt")
+    parser.add_argument("--vocab", type=Path, help="vocab.txt of bert-base-uncased; glip-nano's own is bundled")
     parser.add_argument("--to", type=Path, required=True, help="folder to make")
     parser.add_argument("--id", help="name of the teacher; default: its variant")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32")
     parser.add_argument("--raw", action="store_true", help="graph with token logits, for parity tests")
     parser.add_argument("--default-score", type=float, default=0.5)
     parser.add_argument("--licence", default="unknown")
-    parser.add_argument("--force", action="store_true", help="replace the folder")
+    parser.add_argument("--scenes", type=int, help=f"scenes to measure fp16 or int8 on, default {SCENES}")
+    parser.add_argument("--allow-loss", action="store_true", help=f"write it though it loses over {MAX_LOSS:g} point")
+    parser.add_argument("--force", action="store_true", help="replace an older teacher folder")
     args = parser.parse_args(argv)
+    options = ConvertOptions(
+        name=args.id, precision=args.precision, raw=args.raw, score=args.default_score, licence=args.licence,
+        scenes=args.scenes, allow_loss=args.allow_loss, force=args.force,
+    )  # fmt: skip
     try:
-        comparison = convert(
-            args.checkpoint, args.vocab or DEFAULT_VOCAB, args.to, name=args.id, precision=args.precision, raw=args.raw,
-            score=args.default_score, licence=args.licence, force=args.force,
-        )  # fmt: skip
+        result = convert(args.checkpoint, args.vocab, args.to, options)
     except (CheckpointError, ValueError, OSError) as error:
         print(f"glip.convert: {error}", file=sys.stderr)
         return 1
-    print(f"{args.to}: {comparison or 'raw graph, opens in ONNX Runtime'}")
+    print(f"{args.to}: {result}")
     return 0
 
 

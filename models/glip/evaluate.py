@@ -91,7 +91,7 @@ def average_precision(scores: np.ndarray, hits: np.ndarray, gold_count: int) -> 
 def measure(pairs: Iterable[tuple[Mapping, Mapping]], threshold: float = 0.5) -> Metrics:
     """Measures (gold, detections) pairs; both have ``phrases`` in the same order.
 
-    Raises ValueError when a pair's phrase lists differ in length.
+    Raises ValueError when a pair's phrase lists differ in length, or boxes are not best first.
     """
     images = present = first = contrasts = contrasts_right = absents = absents_hit = gold_total = 0
     scores: list[np.ndarray] = []
@@ -102,9 +102,14 @@ def measure(pairs: Iterable[tuple[Mapping, Mapping]], threshold: float = 0.5) ->
             raise ValueError(
                 f"{gold.get('key')}: {len(found['phrases'])} phrases for {len(gold['phrases'])} of the gold"
             )
-        for phrase, detection in zip(gold["phrases"], found["phrases"]):
+        for number, (phrase, detection) in enumerate(zip(gold["phrases"], found["phrases"])):
             boxes = np.asarray(detection["boxes"], float).reshape(-1, 4)
             score = np.asarray(detection["scores"], float)
+            where = f"{gold.get('key')}, phrase {number}"
+            if len(boxes) != len(score):
+                raise ValueError(f"{where}: {len(boxes)} boxes and {len(score)} scores")
+            if (np.diff(score) > 0).any():
+                raise ValueError(f"{where}: boxes are not best first")
             true = np.asarray(phrase["boxes"], float).reshape(-1, 4)
             gold_total += len(true)
             scores.append(score)
@@ -182,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not args.gold:
             parser.error("--detections needs --gold")
         pairs = pair_up(read_jsonl(args.gold), read_jsonl(args.detections))
-        threshold = args.threshold or 0.5
+        threshold = 0.5 if args.threshold is None else args.threshold
     elif args.model or args.checkpoint:
         from glip.predict import load_predictor, predict_folder, predict_scenes
 
@@ -194,10 +199,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.write:
             lines = [json.dumps(found) + "\n" for _, found in pairs]
             args.write.write_text("".join(lines), encoding="utf-8")
-        threshold = args.threshold or predictor.default_score
+        threshold = predictor.default_score if args.threshold is None else args.threshold
     else:
         parser.error("give --model, --checkpoint, or --gold with --detections")
-    json.dump(asdict(measure(pairs, threshold)), sys.stdout, indent=2)
+    try:
+        metrics = measure(pairs, threshold)
+    except ValueError as error:
+        raise SystemExit(f"glip.evaluate: {error}") from error
+    json.dump(asdict(metrics), sys.stdout, indent=2)
     print()
     return 0
 

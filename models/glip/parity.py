@@ -262,15 +262,13 @@ def check_recorded(
 
 def write_folder(model: Glip, vocab: Path, to: Path) -> None:
     """The model as the engine reads it; nothing is compared."""
-    from glip.convert import teacher_json
+    from glip.convert import ConvertOptions, teacher_json
 
     to.mkdir(parents=True)
     save_graph(export(model), to / "model.onnx")
     shutil.copyfile(vocab, to / "vocab.txt")
-    content = teacher_json(
-        model, to, name=f"{model.config.name}-by-rule", precision="fp32", raw=False,
-        vocab_size=len(load_vocab(vocab)), score=0.5, licence="none: weights by rule", provenance={},
-    )  # fmt: skip
+    options = ConvertOptions(name=f"{model.config.name}-by-rule", licence="none: weights by rule")
+    content = teacher_json(model, to, options, {"vocabSize": str(len(load_vocab(vocab)))})
     (to / "teacher.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

@@ -58,7 +58,13 @@ class Predictor:
         return result
 
 
-def predictor_of_model(model: Glip, tokenizer: Tokenizer, default_score: float = 0.5) -> Predictor:
+def predictor_of_model(
+    model: Glip,
+    tokenizer: Tokenizer,
+    default_score: float = 0.5,
+    short_side: int = NANO_SHORT_SIDE,
+    long_side: int = NANO_LONG_SIDE,
+) -> Predictor:
     """Runs the PyTorch module where its weights are."""
 
     @torch.no_grad()
@@ -71,35 +77,44 @@ def predictor_of_model(model: Glip, tokenizer: Tokenizer, default_score: float =
         logits, deltas, centerness = (o[0].float().cpu().numpy() for o in outputs)
         return phrase_probabilities(logits, positive), deltas, centerness
 
-    return Predictor(run, tokenizer, NANO_SHORT_SIDE, NANO_LONG_SIDE, default_score)
+    return Predictor(run, tokenizer, short_side, long_side, default_score)
 
 
-def predictor_of_folder(folder: Path) -> Predictor:
-    """Runs the graph of a teacher folder in ONNX Runtime, as the engine does."""
+def predictor_of_graph(
+    graph: Path, tokenizer: Tokenizer, default_score: float, short_side: int, long_side: int
+) -> Predictor:
+    """Runs a graph with the teacher's contract (see `export.export`) in ONNX Runtime, as the engine does."""
     import onnxruntime
 
-    teacher = json.loads((folder / "teacher.json").read_text(encoding="utf-8"))
-    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    names, outputs = teacher["inputs"], teacher["outputs"]
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
     def run(padded: tuple[int, int], pixels: np.ndarray, ids: list[int], positive: np.ndarray) -> Outputs:
         images = np.zeros((1, padded[1], padded[0], 3), np.uint8)
         images[0, : pixels.shape[0], : pixels.shape[1]] = pixels
         input_ids = np.array([ids], np.int64)
         feed = {
-            names["images"]: images,
-            names["imageSizes"]: np.array([pixels.shape[:2]], np.int64),
-            names["inputIds"]: input_ids,
-            names["attentionMask"]: np.ones_like(input_ids),
-            names["positiveMap"]: positive[None],
+            "images": images,
+            "image_sizes": np.array([pixels.shape[:2]], np.int64),
+            "input_ids": input_ids,
+            "attention_mask": np.ones_like(input_ids),
+            "positive_map": positive[None],
         }
-        wanted = [outputs["phraseProb"], outputs["boxReg"], outputs["centerness"]]
-        prob, deltas, centerness = session.run(wanted, feed)
+        prob, deltas, centerness = session.run(["phrase_prob", "box_reg", "centerness"], feed)
         return prob[0], deltas[0], centerness[0]
 
+    return Predictor(run, tokenizer, short_side, long_side, default_score)
+
+
+def predictor_of_folder(folder: Path) -> Predictor:
+    """Runs the graph of a teacher folder that `glip.convert` wrote. Raises ValueError for a raw graph."""
+    teacher = json.loads((folder / "teacher.json").read_text(encoding="utf-8"))
+    if teacher["raw"]:
+        raise ValueError(f"{folder} holds a raw graph, which has no phrase probabilities; convert it without --raw")
     image = teacher["image"]
     tokenizer = Tokenizer(load_vocab(folder / "vocab.txt"))
-    return Predictor(run, tokenizer, image["shortSide"], image["longSide"], teacher["defaultScore"])
+    return predictor_of_graph(
+        folder / "model.onnx", tokenizer, teacher["defaultScore"], image["shortSide"], image["longSide"]
+    )
 
 
 def load_checkpoint(path: Path) -> Glip:
