@@ -36,6 +36,10 @@ def _listing(title: str, lines: Iterable[str]) -> str:
     return f"{title} ({len(lines)}):{shown}{rest}" if lines else ""
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], GlipConfig | None]:
     """Names and tensors of a .pth file, without the `module.` prefix; our own training checkpoints also
     say their sizes, and give the moving average of their weights.
@@ -49,10 +53,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], GlipConfig | None]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: holds Python objects other than tensors, or is no PyTorch file; it is not loaded, since "
-            f"unpickling could run code. Save the state dict alone. ({str(error).splitlines()[0]})"
+            f"unpickling could run code. Save the state dict alone. ({_first_line(error)})"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: cannot be read as a PyTorch file: {str(error).splitlines()[0]}") from error
+        raise CheckpointError(f"{path}: cannot be read as a PyTorch file: {_first_line(error)}") from error
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path}: holds a {type(content).__name__}, not a dict of tensors")
     config = None
