@@ -10,11 +10,13 @@ export function normalName(text: string): string {
   return text.toLowerCase().replace(/\s+/g, ' ').trim()
 }
 
+export const everyPhrase: CategoryOf = (phrase) => phrase
+
 /** @returns the category of a phrase (lower case) with a head lemma, or undefined if it has none */
 export function categoryPolicy({ by, list }: ExportOptions['categories']): CategoryOf {
   switch (by) {
     case 'phrase':
-      return (phrase) => phrase
+      return everyPhrase
     case 'head':
       return (phrase, lemma) => (lemma === '' ? phrase : lemma)
     case 'list': {

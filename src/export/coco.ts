@@ -20,10 +20,19 @@ export function cocoEntries(
   categoryIds: ReadonlyMap<string, number>,
   ids: CocoIds,
 ): CocoEntries {
-  const { fileName, width, height, caption } = sample
+  const { fileName, width, height, caption, negatives } = sample
   const imageId = ++ids.image
   return {
-    image: { id: imageId, file_name: fileName, width, height, caption },
+    image: {
+      id: imageId,
+      file_name: fileName,
+      width,
+      height,
+      caption,
+      ...(negatives.length === 0
+        ? {}
+        : { neg_category_ids: negatives.map((name) => categoryIds.get(name)!) }),
+    },
     annotations: sample.regions.map(({ phrase, xyxy: [x1, y1, x2, y2], score, category }) => {
       const [w, h] = [round(x2 - x1, 2), round(y2 - y1, 2)]
       return {

@@ -12,11 +12,12 @@ import type { BalanceOptions, FilterOptions } from '../filter/options.ts'
 import { writeSynced, type FileDigest } from '../store/durable.ts'
 import { openManifest, type RunManifest } from '../store/run-manifest.ts'
 import { readCommittedShards, type CommittedShard } from '../store/shards.ts'
-import { categoryPolicy, orderCategories, type CategoryOf } from './categories.ts'
+import { categoryPolicy, everyPhrase, orderCategories, type CategoryOf } from './categories.ts'
 import { createCocoWriter } from './coco-writer.ts'
 import { exportRecord } from './export-record.ts'
 import { copyImages, imageName } from './images.ts'
 import { createOdvgWriter } from './odvg-writer.ts'
+import { createNegatives, type DrawNegatives } from './negatives.ts'
 import type { ExportOptions } from './options.ts'
 import { writeFolder, type OutputFolder } from './output-files.ts'
 import { toExportSample, withoutTwins, type ExportSample } from './sample.ts'
@@ -92,17 +93,21 @@ export async function exportRun(
   }
   const filtered = await filterRun(rows, filter, balance, manifest.teacher.defaultScore)
   const hasCategories = format === 'coco' || options.variant === 'detection'
-  const policy = options.categories
-  const categoryOf = categoryPolicy(hasCategories ? policy : { by: 'phrase', list: [] })
-  const categories = hasCategories
-    ? orderCategories(await usedCategories(filtered, categoryOf, signal), policy)
-    : []
+  const policy = categoryPolicy(options.categories)
+  const vocabulary =
+    hasCategories || options.negatives.perImage > 0
+      ? orderCategories(await usedCategories(filtered, policy, signal), options.categories)
+      : []
+  const naming: Naming = {
+    images: options.images,
+    hasCategories,
+    categoryOf: hasCategories ? policy : everyPhrase,
+    negativesOf: createNegatives(vocabulary, policy, options.negatives),
+  }
+  const categories = hasCategories ? vocabulary : []
   return writeFolder(request.to, request.overwrite, async (folder) => {
     const context: WriterContext = { folder, request, manifest, categories }
-    const outcomes = exportOutcomes(filtered, shards, categoryOf, {
-      images: options.images,
-      hasCategories,
-    })
+    const outcomes = exportOutcomes(filtered, shards, naming)
     const counts = {
       ...(await writeOutcomes(outcomes, context, filtered, signal)),
       categories: categories.length,
@@ -142,12 +147,20 @@ type ExportOutcome = {
   | { readonly shard: CommittedShard; readonly sample: ExportSample }
 )
 
+/** How a filtered sample is called in files. */
+interface Naming {
+  readonly images: ExportOptions['images']
+  /** Whether boxes have categories in place of phrases. */
+  readonly hasCategories: boolean
+  readonly categoryOf: CategoryOf
+  readonly negativesOf: DrawNegatives
+}
+
 /** @param shards of the run that the rows come from, in order */
 async function* exportOutcomes(
   filtered: FilteredRun,
   shards: readonly CommittedShard[],
-  categoryOf: CategoryOf,
-  { images, hasCategories }: { images: ExportOptions['images']; hasCategories: boolean },
+  { images, hasCategories, categoryOf, negativesOf }: Naming,
 ): AsyncGenerator<ExportOutcome> {
   let at = 0
   for await (const outcome of filtered.outcomes()) {
@@ -158,7 +171,8 @@ async function* exportOutcomes(
     }
     while (row.row >= shards[at]!.commit.rows.end) at++
     const shard = shards[at]!
-    const named = toExportSample(outcome, imageName(row, shard, images), categoryOf)
+    const name = imageName(row, shard, images)
+    const named = toExportSample(outcome, name, categoryOf, negativesOf(row))
     if (named === undefined) {
       const gone = { no_category: outcome.regions.length, same_category: 0 }
       yield { row, dropped: 'no_category', gone }

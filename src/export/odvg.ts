@@ -10,10 +10,24 @@ import type { ExportSample } from './sample.ts'
  * box, since its loader takes one box each; tao: the same with its own key for the file name.
  */
 export function odvgGrounding(sample: ExportSample, dialect: OdvgDialect): object {
-  const { fileName, width, height, caption } = sample
+  const { width, height, caption } = sample
   const regions = dialect === 'mmdet' ? regionsPerPhrase(sample) : regionsPerBox(sample)
-  const name = dialect === 'tao' ? { file_name: fileName } : { filename: fileName }
-  return { ...name, height, width, grounding: { caption, regions } }
+  return {
+    ...nameOf(sample, dialect),
+    height,
+    width,
+    grounding: { caption, regions },
+    ...extra(sample),
+  }
+}
+
+function nameOf({ fileName }: ExportSample, dialect: OdvgDialect): object {
+  return dialect === 'tao' ? { file_name: fileName } : { filename: fileName }
+}
+
+/** Keys that the loaders pass over. */
+function extra({ negatives }: ExportSample): object {
+  return negatives.length === 0 ? {} : { negatives }
 }
 
 function regionsPerBox({ phrases, regions }: ExportSample): object[] {
@@ -44,18 +58,18 @@ function regionsPerPhrase({ phrases, regions }: ExportSample): object[] {
 
 /** The detection variant; labels count from 0, in the order of the label map. */
 export function odvgDetection(
-  { fileName, width, height, regions }: ExportSample,
+  sample: ExportSample,
   dialect: OdvgDialect,
   labels: ReadonlyMap<string, number>,
 ): object {
-  const name = dialect === 'tao' ? { file_name: fileName } : { filename: fileName }
+  const { width, height, regions } = sample
   const instances = regions.map(({ xyxy, category, score }) => ({
     bbox: xyxy,
     label: labels.get(category)!,
     category,
     score,
   }))
-  return { ...name, height, width, detection: { instances } }
+  return { ...nameOf(sample, dialect), height, width, detection: { instances }, ...extra(sample) }
 }
 
 /** {"0": "dog", ...}: keys are strings, because the loaders look labels up as str(label). */

@@ -27,6 +27,17 @@ export const exportOptionsSchema = z.strictObject({
     .prefault({}),
   /** ODVG: phrases with spans (`grounding`), or boxes with labels and a label map (`detection`). */
   variant: z.enum(['grounding', 'detection']).default('grounding'),
+  /**
+   * Categories that an image's caption does not speak of, drawn from those of the whole export; written as
+   * `negatives` (ODVG) or `neg_category_ids` (COCO, as in LVIS).
+   */
+  negatives: z
+    .strictObject({
+      perImage: z.int().min(0).max(1000).default(0),
+      /** The draw depends on it, the image and the caption alone. */
+      seed: z.int().default(0),
+    })
+    .prefault({}),
   /** False tells a trainer to learn the classes of these boxes, not their places (YOLO-World). */
   boxSupervision: z.boolean().default(true),
 })

@@ -36,6 +36,8 @@ export interface ExportSample {
   readonly caption: string
   readonly phrases: readonly ExportPhrase[]
   readonly regions: readonly ExportRegion[]
+  /** Names of categories that the caption does not speak of. */
+  readonly negatives: readonly string[]
 }
 
 /** @returns undefined if no region has a category */
@@ -43,6 +45,7 @@ export function toExportSample(
   { row, regions }: FilteredSample,
   fileName: string,
   categoryOf: CategoryOf,
+  negatives: readonly string[] = [],
 ): ExportSample | undefined {
   const leading = leadingSpace(row.caption)
   const caption = pythonStrip(row.caption.replaceAll(GROWS_IN_LOWER_CASE, 'I'))
@@ -58,7 +61,7 @@ export function toExportSample(
   })
   if (kept.length === 0 && regions.length > 0) return undefined
   const { key, width, height } = row
-  return { key, fileName, width, height, caption, phrases, regions: kept }
+  return { key, fileName, width, height, caption, phrases, regions: kept, negatives }
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 } from './filter.ts'
 import type { BalanceOptions, FilterOptions } from './options.ts'
 import { surveyScores } from './phrase-share.ts'
-import { leastScoreOf } from './phrase-rules.ts'
+import { leastScoreOf, scoreScaling } from './phrase-rules.ts'
 import { createRepeatFinder, readBlockedImages, surveyCaptions, type RowGate } from './repeats.ts'
 
 /** rows = samples + dropped samples; candidates = regions + dropped candidates. */
@@ -51,13 +51,17 @@ export type RowsOf = () => AsyncIterable<GroundingRow>
  * @throws ConfigError for an option that names a file which is no such file
  */
 export async function filterRun(
-  rows: RowsOf,
+  storedRows: RowsOf,
   filter: FilterOptions,
   balance: BalanceOptions,
   defaultScore: number,
 ): Promise<FilteredRun> {
   const score = filter.score ?? defaultScore
   const { perPhraseShare: share, blockedImages, maxCaptionRepeats } = filter
+  const scaled = scoreScaling(filter)
+  async function* rows(): AsyncGenerator<GroundingRow> {
+    for await (const row of storedRows()) yield scaled(row)
+  }
   const own = leastScoreOf(filter)
   const leastScore = share === undefined ? own : await surveyScores(rows(), score, own, share)
   const filterSample = createSampleFilter(filter, score, leastScore)

@@ -23,6 +23,18 @@ export const filterOptionsSchema = z
     /** Least score of a region; absent: the teacher's own, chosen on gold data. */
     score: share.optional(),
     /**
+     * Factors on the scores of some phrases, by phrase (lower case) or by head lemma, before every other
+     * rule: OWL-ST has 0.3 for names of a curated list among n-grams. The first entry that has it counts.
+     */
+    scale: z
+      .array(
+        z.strictObject({
+          phrases: z.array(z.string().min(1)).min(1),
+          factor: z.number().gt(0).max(1),
+        }),
+      )
+      .default(() => []),
+    /**
      * Other least scores by type of phrase: `bare` ("a dog"), `modified` (words before the head: "a
      * brown dog"), `expression` (words behind it: "a dog on a beach").
      */

@@ -50,6 +50,27 @@ export function leastScoreOf({ perPhraseScore, perTypeScore }: FilterOptions): L
   }
 }
 
+/** @returns the row with the scores that the filter goes by */
+export function scoreScaling({ scale }: FilterOptions): (row: GroundingRow) => GroundingRow {
+  if (scale.length === 0) return (row) => row
+  const factors = new Map<string, number>()
+  for (const { phrases, factor } of scale) {
+    for (const name of phrases.map((text) => phraseName({ text }))) {
+      if (!factors.has(name)) factors.set(name, factor)
+    }
+  }
+  return (row) => {
+    const byPhrase = row.phrases.map(
+      (phrase) => factors.get(phraseName(phrase)) ?? factors.get(phrase.lemma) ?? 1,
+    )
+    const candidates = row.candidates.map((one) => ({
+      ...one,
+      score: Math.fround(one.score * (byPhrase[one.phrase] ?? 1)),
+    }))
+    return { ...row, candidates }
+  }
+}
+
 /** Whether a phrase may have regions. */
 export function phraseAdmission({
   onlyPhrases,

@@ -209,6 +209,63 @@ describe('exportRun', () => {
   })
 })
 
+describe('export.negatives', () => {
+  const captions = ['a dog', 'a cat and a dog', 'a kite', 'a hotdog', 'a yak', 'a bus']
+  const rows = captions.map((caption, row) =>
+    makeRow({
+      row,
+      caption,
+      boxes: caption.split(' and ').map((text) => [text, 0.9, 10, 10, 50, 50] as const),
+    }),
+  )
+  const negatives = { perImage: 3 }
+
+  it('are names that other images have and the caption does not speak of', async () => {
+    const { folder, runDir } = await newRun(2, rows)
+    await exportTo(runDir, path.join(folder, 'coco'), { format: 'coco', options: { negatives } })
+
+    const coco = await readJson(folder, 'coco/annotations.json')
+    const names = new Map(
+      (coco['categories'] as { id: number; name: string }[]).map(({ id, name }) => [id, name]),
+    )
+    const drawn = (coco['images'] as { neg_category_ids: number[] }[]).map(
+      ({ neg_category_ids: ids }) => ids.map((id) => names.get(id)!),
+    )
+
+    expect(names.size).toBe(6)
+    for (const [index, absent] of drawn.entries()) {
+      expect(new Set(absent).size).toBe(3)
+      for (const name of absent) expect(captions[index]).not.toContain(name)
+    }
+    expect(new Set(drawn.map(String)).size).toBeGreaterThan(1)
+  })
+
+  it('are the same from one shard and from many, and by seed', async () => {
+    const [one, many] = [await newRun(6, rows), await newRun(1, rows)]
+    const absentOf = async ({ folder, runDir }: typeof one, seed: number) => {
+      const to = path.join(folder, `odvg-${seed}`)
+      await exportTo(runDir, to, { options: { negatives: { perImage: 2, seed } } })
+      const lines = await readLines(path.join(to, 'annotations.jsonl'))
+      return (lines as { negatives: string[] }[]).map((line) => line.negatives)
+    }
+
+    const absent = await absentOf(one, 0)
+
+    expect(absent.every((names) => names.length === 2)).toBe(true)
+    expect(await absentOf(many, 0)).toEqual(absent)
+    expect(await absentOf(one, 1)).not.toEqual(absent)
+  })
+
+  it('are none by default', async () => {
+    const { folder, runDir } = await newRun(6, rows)
+    await exportTo(runDir, path.join(folder, 'odvg'))
+
+    const [line] = await readLines(path.join(folder, 'odvg/annotations.jsonl'))
+
+    expect(Object.keys(line as object)).toEqual(['filename', 'height', 'width', 'grounding'])
+  })
+})
+
 describe('the folder of an export', () => {
   it('is replaced by --overwrite alone, and only if it is an export', async () => {
     const { folder, runDir } = await newRun()

@@ -172,6 +172,33 @@ describe('filter.maxCaptionRepeats', () => {
   })
 })
 
+describe('filter.scale', () => {
+  it('lowers scores before every other rule, by phrase or head lemma', async () => {
+    const place = [0, 0, 50, 50] as const
+    const row = makeRow({
+      caption: 'a dog and a husky and a kite',
+      phrases: ['a dog', 'a husky', 'a kite'],
+      boxes: [
+        ['a dog', 0.9, ...place],
+        ['a husky', 0.4, ...place],
+        ['a kite', 0.8, ...place],
+      ],
+    })
+    const scale = [
+      { phrases: ['Dog'], factor: 0.25 },
+      { phrases: ['a kite', 'dog'], factor: 0.5 },
+    ]
+    const filter = { score: 0.2, bestLabelPerBox: true, perTypeScore: { bare: 0.2 } }
+
+    expect((await run([row], { filter })).phrases).toEqual([['a dog']])
+    // 0.225, 0.4 and 0.4: of equal scores the first phrase's.
+    expect((await run([row], { filter: { ...filter, scale } })).phrases).toEqual([['a husky']])
+    expect((await run([row], { filter: { score: 0.3, scale } })).phrases).toEqual([
+      ['a husky', 'a kite'],
+    ])
+  })
+})
+
 describe('filter.perPhraseShare', () => {
   it('keeps the same share of each head lemma, however it is scored', async () => {
     const scored = (row: number, text: string, score: number) =>
