@@ -1,15 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
-import readline from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { InvalidArgumentError, Option } from 'commander'
-import { z } from 'zod'
 import { configSchema } from '../config.ts'
 import { ConfigError, InputError } from '../core/errors.ts'
-import { codePointIndex } from '../core/span.ts'
-import type { Phrase } from '../core/types.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { mapOrdered } from '../run/map-ordered.ts'
 import { addModel } from '../teacher/add-model.ts'
@@ -28,9 +20,8 @@ import { openGraph, settingsOf } from '../teacher/open-teacher.ts'
 import { PROVIDERS } from '../teacher/options.ts'
 import type { TeacherSample } from '../teacher/teacher.ts'
 import { positiveInt, type Io, type RegisterCommand } from './command.ts'
+import { readSample, type EncodedSample } from './teacher-sample.ts'
 
-/** Of the package: images with captions and the phrases in them. */
-const SAMPLE = fileURLToPath(new URL('../../sample', import.meta.url))
 const DEFAULT_MODEL = 'glip-nano'
 const BENCH_IMAGES = 72
 
@@ -209,41 +200,6 @@ async function bench(
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   await Promise.resolve()
   yield* items
-}
-
-interface EncodedSample {
-  readonly bytes: Uint8Array
-  readonly caption: string
-  readonly phrases: readonly Phrase[]
-}
-
-const goldSchema = z.object({
-  key: z.string(),
-  caption: z.string(),
-  phrases: z.array(z.object({ start: z.int(), end: z.int(), text: z.string(), noun: z.string() })),
-})
-
-/** The first images of the bundled sample with their gold phrases, which have the usual number and length. */
-async function readSample(count: number): Promise<EncodedSample[]> {
-  const samples: EncodedSample[] = []
-  const lines = readline.createInterface(createReadStream(path.join(SAMPLE, 'gold.jsonl')))
-  for await (const line of lines) {
-    const { key, caption, phrases } = goldSchema.parse(JSON.parse(line))
-    const { toUtf16 } = codePointIndex(caption)
-    samples.push({
-      bytes: await readFile(path.join(SAMPLE, 'images', `${key}.jpg`)),
-      caption,
-      phrases: phrases.map(({ start, end, text, noun }) => ({
-        start: toUtf16(start),
-        end: toUtf16(end),
-        text,
-        head: noun,
-        lemma: noun,
-      })),
-    })
-    if (samples.length === count) break
-  }
-  return samples
 }
 
 // What people see

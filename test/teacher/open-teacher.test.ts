@@ -1,4 +1,4 @@
-import { truncate } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { ConfigError, InputError } from '../../src/core/errors.ts'
@@ -28,7 +28,7 @@ describe('openTeacher', () => {
     await expect(opening).rejects.toThrow(
       /^teacher.provider: no coreml: .*backend not found.* Available here: (.*, )?cpu/,
     )
-  })
+  }, 120_000) // it tries every provider, each in a thread of its own
 
   it('refuses a graph that the runtime cannot read', async () => {
     const model = await toyCopy()
@@ -39,6 +39,16 @@ describe('openTeacher', () => {
 
     await expect(opening).rejects.toThrow(InputError)
     await expect(opening).rejects.toThrow(/model.onnx cannot be run: .*protobuf/i)
+  })
+
+  it('refuses a graph of other bytes, whatever teacher.json says of their hash', async () => {
+    const model = await toyCopy()
+    const file = join(model, 'model.onnx')
+    const bytes = await readFile(file)
+    await writeFile(file, bytes.fill(0x5a, 200, 900))
+    await rehash(model)
+
+    await expect(open({ model })).rejects.toThrow(/model.onnx cannot be run: /)
   })
 
   it('refuses a graph with other names than teacher.json says', async () => {

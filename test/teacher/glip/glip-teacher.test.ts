@@ -79,9 +79,7 @@ describe('a teacher', () => {
 
     const [grounding] = await groundAll(teacher, [toySample('red', ['red'], image)])
 
-    expect(grounding).toMatchObject({
-      candidates: [{ box: { x1: 0, y1: 0, x2: 12.05, y2: 12 } }],
-    })
+    expect(candidatesOf(grounding)[0]!.box).toEqual({ x1: 0, y1: 0, x2: 12.05, y2: 12 })
   })
 
   it('gives the same in batches, in input order', async () => {
@@ -271,7 +269,10 @@ describe('a teacher', () => {
 
 describe('a teacher whose model fails', () => {
   /** Runs the real shapes with numbers from `fill`. */
-  async function withRun(run: OnnxSession['run']): Promise<GlipTeacher> {
+  async function withRun(
+    run: OnnxSession['run'],
+    threads: Partial<PixelThreads> = {},
+  ): Promise<GlipTeacher> {
     const folder = await readModelFolder(TOY)
     const session: OnnxSession = {
       provider: 'cpu',
@@ -284,6 +285,7 @@ describe('a teacher whose model fails', () => {
       prepare: () => Promise.resolve(new Uint8Array(64 * 64 * 3)),
       detect: () => Promise.resolve([]),
       close: () => Promise.resolve(),
+      ...threads,
     }
     const settings = settingsOf(folder, teacherOptions(), promptOptions())
     return new GlipTeacher({ folder, session, pixels }, settings)
@@ -334,6 +336,19 @@ describe('a teacher whose model fails', () => {
 
     await expect(groundAll(teacher, samples(2))).rejects.toThrow(FatalError)
   })
+
+  it.each(['prepare', 'detect'])(
+    'ends the run when the thread is gone that does %s',
+    async (part) => {
+      const died = () => Promise.reject(new FatalError('the pixel thread died'))
+      const teacher = await withRun(() => Promise.resolve(good), { [part]: died })
+
+      const grounding = groundAll(teacher, samples(5))
+
+      await expect(grounding).rejects.toThrow(FatalError)
+      await expect(grounding).rejects.toThrow('the pixel thread died')
+    },
+  )
 
   it('ends the run when the outputs have other shapes', async () => {
     const outputs = { ...good.outputs, centerness: tensor(1, 85) }
