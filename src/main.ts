@@ -6,17 +6,13 @@ import { Interrupted, main } from './cli.ts'
 /** An orchestrator kills 30 s after SIGTERM; what is not drained by then never will be. */
 const GRACE_MS = 25_000
 
-/** For process 1 of a container, on which a default action has no effect. */
-const DEFAULT_ACTION_MS = 500
-
 const controller = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  const interrupted = new Interrupted(signal)
   const die = () => {
-    // The default action: no exit handlers, which would abort inside a running graph.
+    // The default action: no exit handlers, which would crash inside a running graph. It has no effect
+    // on process 1 of a container, which goes on to end in good order.
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
-    setTimeout(() => process.exit(interrupted.exitCode), DEFAULT_ACTION_MS)
   }
   process.on(signal, () => {
     if (controller.signal.aborted) {
@@ -24,7 +20,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       return
     }
     process.stderr.write(`groundmill: ${signal}: ending; once more to stop at once\n`)
-    controller.abort(interrupted)
+    controller.abort(new Interrupted(signal))
     setTimeout(die, GRACE_MS).unref()
   })
 }
