@@ -166,15 +166,6 @@ export const RULES: readonly TagRule[] = [
     },
   },
   {
-    name: 'possessive-alone',
-    on: 'S',
-    reason: '"two umbrella\'s": with no noun after it, a plural with a stray apostrophe',
-    example: { caption: "Women holding umbrella's", word: "umbrella's", tag: 'N' },
-    decide(words, i) {
-      return isBeforeNoun(words, i) || 'G#DR'.includes(tagAfter(words, i) || 'X') ? undefined : 'N'
-    },
-  },
-  {
     name: 'infinitive',
     on: 'T',
     reason: '"to" before a thing is a preposition',
@@ -185,16 +176,6 @@ export const RULES: readonly TagRule[] = [
       if ((next.may & MAY.base) !== 0) return undefined
       const isUnknownVerb = !next.isKnown && next.tag === 'N' && (next.may & MAY.plural) === 0
       return isUnknownVerb && 'DO'.includes(tagAfter(words, i + 1) || 'X') ? undefined : 'I'
-    },
-  },
-  {
-    name: 'like-verb',
-    on: 'I',
-    reason: '"like" after a pronoun or "to" is a verb',
-    example: { caption: 'They like the park', word: 'like', tag: 'V' },
-    decide(words, i) {
-      if (words[i]!.lower !== 'like') return undefined
-      return 'OT'.includes(tagBefore(words, i) || 'X') ? 'V' : undefined
     },
   },
   {
@@ -557,26 +538,6 @@ export const RULES: readonly TagRule[] = [
         (next === 'O' && !/^(?:there|here)$/.test(words[i + 1]!.lower))
         ? 'V'
         : undefined
-    },
-  },
-  {
-    name: 'verb-at-start',
-    on: 'V',
-    reason: 'a caption does not start with a verb: the word is its subject',
-    example: { caption: 'Spoil in a station', word: 'Spoil', tag: 'N' },
-    decide(words, i) {
-      if (tagBefore(words, i) !== '' || verbs.has(words[i]!.lower)) return undefined
-      return 'IGVA'.includes(tagAfter(words, i) || 'X') ? 'N' : undefined
-    },
-  },
-  {
-    name: 'verb-as-modifier',
-    on: 'V',
-    reason: 'a verb between a noun and a noun, or alone after "and", names a thing',
-    example: { caption: 'A man and spoil', word: 'spoil', tag: 'N' },
-    decide(words, i) {
-      if (verbs.has(words[i]!.lower)) return undefined
-      return tagBefore(words, i) === 'C' && tagAfter(words, i) === '' ? 'N' : undefined
     },
   },
   {
