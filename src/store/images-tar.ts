@@ -45,10 +45,11 @@ export function createImagesTar(file: string): ImagesTarWriter {
         mtime: new Date(0),
       }
       const entered = new Promise<void>((resolve, reject) => {
-        archive.entry(header, Buffer.from(bytes), (error) => {
+        const entry = archive.entry(header, Buffer.from(bytes), (error) => {
           if (error) reject(error)
           else resolve()
         })
+        entry.on('error', reject) // of a failed archive; without a listener it ends the process
       })
       try {
         // The entry's callback never comes once the stream below has failed.

@@ -99,21 +99,36 @@ export async function publishManifest(runDir: string, manifest: RunManifest): Pr
 export function assertSameRun(runDir: string, stored: RunManifest, identity: Identity): void {
   if (stored.runId === runIdOf(identity)) return
   const differences = diff('', { ...stored.identity }, { ...identity })
+  const shown = differences.slice(0, MAX_DIFFERENCES)
+  const more = differences.length - shown.length
+  if (more > 0) shown.push(`and ${more} more`)
   throw new ConfigError(
-    `${runDir} belongs to run ${stored.runId}, which was made with another config or source. ` +
-      `Choose another --out, or restore what differs:\n${differences.map((line) => `  ${line}`).join('\n')}`,
+    `${runDir} belongs to run ${stored.runId}, which was made with another config, source or ` +
+      `teacher. Choose another --out, or restore what differs:\n` +
+      shown.map((line) => `  ${line}`).join('\n'),
   )
 }
+
+/** A source of thousands of files may differ in each of them. */
+const MAX_DIFFERENCES = 20
 
 function diff(name: string, before: Json | undefined, now: Json | undefined): string[] {
   if (isObject(before) && isObject(now)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()
     return keys.flatMap((key) => diff(name === '' ? key : `${name}.${key}`, before[key], now[key]))
   }
+  if (isList(before) && isList(now)) {
+    const indices = Array.from({ length: Math.max(before.length, now.length) }, (_, index) => index)
+    return indices.flatMap((index) => diff(`${name}[${index}]`, before[index], now[index]))
+  }
   const [a, b] = [before, now].map((value) =>
     value === undefined ? '(not set)' : canonicalJson(value),
   )
   return a === b ? [] : [`${name}: the run has ${a}, now ${b}`]
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value)
 }
 
 function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
