@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import type { Io, RegisterCommand } from './commands/command.ts'
 import { registerExport } from './commands/export.ts'
 import { registerPhrases } from './commands/phrases.ts'
+import { registerRetryFailed } from './commands/retry-failed.ts'
 import { registerRun } from './commands/run.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerTeacher } from './commands/teacher.ts'
@@ -18,10 +19,11 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerValidate,
   registerPhrases,
   registerTeacher,
+  registerRetryFailed,
 ]
 
 /** Promised by the command line's contract, not built yet. */
-const NOT_YET = ['retry-failed', 'report', 'view', 'calibrate', 'worker']
+const NOT_YET = ['report', 'view', 'calibrate', 'worker']
 
 /** Why a signal ended the program. */
 export class Interrupted extends Error {

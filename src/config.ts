@@ -77,10 +77,24 @@ export async function loadConfig(
   settings: readonly string[] = [],
 ): Promise<Config> {
   const tree = file === undefined ? {} : await readTree(file, [])
+  return parseConfig(tree, file ?? 'the configuration', settings)
+}
+
+/**
+ * The config that a parsed file holds, with settings on top.
+ *
+ * @param where names the file in errors
+ * @throws ConfigError naming the key and what is allowed
+ */
+export function parseConfig(
+  tree: unknown,
+  where: string,
+  settings: readonly string[] = [],
+): Config {
+  if (!isTree(tree)) throw new ConfigError(`${where}: expected sections such as "teacher:"`)
   const merged = settings.reduce<Tree>(applySetting, tree)
   const parsed = configSchema.safeParse(merged)
   if (parsed.success) return parsed.data
-  const where = file ?? 'the configuration'
   throw new ConfigError(`${where}:\n${parsed.error.issues.map(describeIssue).join('\n')}`)
 }
 

@@ -54,6 +54,7 @@ export const REASONS = {
   blocklist_url: { stage: 'fetch', retry: 'never' },
   blocklist_hash: { stage: 'fetch', retry: 'never' },
   hook_dropped: { stage: 'fetch', retry: 'never' },
+  hook_quarantined: { stage: 'fetch', retry: 'never' }, // for a person to look at
   dns_nxdomain: { stage: 'fetch', retry: 'never' },
   dns_timeout: { stage: 'fetch', retry: 'now' },
   dns_servfail: { stage: 'fetch', retry: 'now' },
@@ -90,6 +91,8 @@ export const REASONS = {
   too_few_bytes: { stage: 'image', retry: 'never' },
   aspect_ratio: { stage: 'image', retry: 'never' },
   duplicate_content: { stage: 'image', retry: 'never' },
+  duplicate_pair: { stage: 'image', retry: 'never' },
+  duplicate_near: { stage: 'image', retry: 'never' },
   // teacher
   prompt_too_long: { stage: 'teacher', retry: 'never' },
   teacher_failed: { stage: 'teacher', retry: 'now' },

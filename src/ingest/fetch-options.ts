@@ -90,11 +90,11 @@ export const fetchOptionsSchema = z.strictObject({
   robots: z.boolean().default(true),
   optOut: optOutSchema.prefault({}),
 
-  /** ES modules, by path: see docs/hooks.md. */
+  /** ES modules that decide about rows, by path: see docs/hooks.md. */
   hooks: z.array(z.string()).default([]),
-  /** File with one host name or URL prefix a line that is never fetched. */
+  /** File with one host name or URL prefix a line that is never fetched, nor redirected to. */
   blockUrls: z.string().optional(),
-  /** File with one hex md5, sha1 or sha256 a line; an image with one of them is never kept. */
+  /** File with one hex md5, sha1 or sha256 a line; an image with one of them is never written. */
   blockHashes: z.string().optional(),
 })
 

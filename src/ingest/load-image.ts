@@ -6,6 +6,7 @@ import { SampleError } from '../core/errors.ts'
 import type { ImageRef, LoadedImage } from '../core/types.ts'
 import { checkSniffed, createImageChecker } from './check-image.ts'
 import type { FetchOptions, ImageOptions } from './fetch-options.ts'
+import { NO_HOOKS, type Hooks } from './hooks.ts'
 import { createFetcher, type FetcherDeps } from './fetch/fetcher.ts'
 
 /** Encoded bytes as they came, and what is known about how. */
@@ -18,31 +19,39 @@ export interface ReceivedImage {
   readonly directives?: readonly string[]
 }
 
+/** What hooks are told of a row. */
+export interface ImageRow {
+  readonly image: ImageRef
+  readonly caption: string
+}
+
 /**
  * Calls may overlap freely: at most `fetch.concurrency` requests and `image.decoders` decodes run,
  * hosts take turns, and a caller's window of images bounds memory. All throw SampleError, or the
  * signal's reason when it is aborted.
  */
 export interface ImageLoader {
-  /** receive and check in one. */
-  load(ref: ImageRef, signal: AbortSignal): Promise<LoadedImage>
+  /** admit, receive and check in one. */
+  load(row: ImageRow, signal: AbortSignal): Promise<LoadedImage>
+  /** Asks the hooks whether the row is wanted at all. */
+  admit(row: ImageRow): Promise<void>
   /** The bytes alone, e.g. for a journal; refuses what is no image by its first bytes. */
   receive(ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage>
   /** Checks and decodes received bytes. */
-  check(bytes: Uint8Array, signal: AbortSignal): Promise<LoadedImage>
+  check(bytes: Uint8Array, signal: AbortSignal, row: ImageRow): Promise<LoadedImage>
   close(): Promise<void>
 }
 
 export function createImageLoader(
   fetch: FetchOptions,
   image: ImageOptions,
+  hooks: Hooks = NO_HOOKS,
   deps: FetcherDeps = {},
 ): ImageLoader {
-  const fetcher = createFetcher(fetch, deps)
+  const fetcher = createFetcher(fetch, { ...deps, checkUrl: (url) => hooks.checkUrl(url) })
   const checker = createImageChecker(image)
 
-  const receive = async (ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage> => {
-    signal.throwIfAborted()
+  const fetchOrRead = async (ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage> => {
     switch (ref.kind) {
       case 'url':
         return fetcher.fetch(ref.url, signal, (head) => {
@@ -55,10 +64,27 @@ export function createImageLoader(
         return { bytes: ref.bytes }
     }
   }
+  const admit = ({ image: ref, caption }: ImageRow) => hooks.beforeFetch(ref, caption)
+  const receive = async (ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage> => {
+    signal.throwIfAborted()
+    const received = await fetchOrRead(ref, signal)
+    await hooks.onBytes(ref, received.bytes)
+    return received
+  }
+  const check = async (bytes: Uint8Array, signal: AbortSignal, row: ImageRow) => {
+    const loaded = await checker.check(bytes, signal)
+    const { sha256, dhash, decoded } = loaded
+    await hooks.afterDecode({ caption: row.caption, sha256, dhash, image: decoded }, row.image)
+    return loaded
+  }
   return {
+    admit,
     receive,
-    check: (bytes, signal) => checker.check(bytes, signal),
-    load: async (ref, signal) => checker.check((await receive(ref, signal)).bytes, signal),
+    check,
+    load: async (row, signal) => {
+      await admit(row)
+      return check((await receive(row.image, signal)).bytes, signal, row)
+    },
     close: () => fetcher.close(),
   }
 }

@@ -23,7 +23,8 @@ const POLL_CLAIMS_MS = 1_000
  * Labels shards until all are committed, by this process or another. Shards that fail are left out;
  * they are for the next run.
  *
- * @param commits gets the record of every shard, whoever made it
+ * @param commits gets the record of every shard, whoever made it; a shard that has one already is
+ *   taken to its next version
  * @throws FatalError; the signal's reason once what was in flight has ended or stopped
  */
 export async function labelShards(
@@ -38,6 +39,7 @@ export async function labelShards(
   const fatal = new AbortController()
   setMaxListeners(0, fatal.signal, signal)
   const waiting = [...open]
+  const earlier = new Map(commits)
   const retried = new Set<number>()
   let failuresInARow = 0
 
@@ -52,6 +54,7 @@ export async function labelShards(
         shard,
         { ...tools, onRow },
         AbortSignal.any([fatal.signal, drained.signal]),
+        earlier.get(shard.id),
       )
     } finally {
       drained.end()
@@ -65,10 +68,9 @@ export async function labelShards(
       if (claimed === undefined) return
       const { shard, release } = claimed
       try {
-        const record =
-          (await findCommit(runDir, shard.id)) ??
-          (await label(shard)) ??
-          (await findCommit(runDir, shard.id))
+        const found = await findCommit(runDir, shard.id)
+        const isDone = (found?.version ?? 0) > (earlier.get(shard.id)?.version ?? 0)
+        const record = (isDone ? found : await label(shard)) ?? (await findCommit(runDir, shard.id))
         if (record === undefined) throw new ShardError('published by another process, then removed')
         commits.set(shard.id, record)
         failuresInARow = 0

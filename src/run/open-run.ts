@@ -4,6 +4,7 @@
 import { outputConfig, type Config } from '../config.ts'
 import { InputError } from '../core/errors.ts'
 import type { Json, Shard } from '../core/types.ts'
+import { identifyHooks } from '../ingest/hooks.ts'
 import type { CaptionSource } from '../ingest/source.ts'
 import {
   assertSameRun,
@@ -29,11 +30,17 @@ export interface RunIdentity {
 export async function identifyRun(config: Config, source: CaptionSource): Promise<RunIdentity> {
   const teacher = await describeTeacher(config.teacher)
   const identity: Identity = {
-    config: outputConfig(config),
+    config: await withHooks(config),
     source: source.identity,
     teacher: { id: teacher.id, sha256: teacher.sha256 },
   }
   return { runId: runIdOf(identity), identity, teacher }
+}
+
+/** The config with its hooks and lists by content instead of by path. */
+async function withHooks(config: Config): Promise<Json> {
+  const output = outputConfig(config) as { readonly fetch: Readonly<Record<string, Json>> }
+  return { ...output, fetch: { ...output.fetch, ...(await identifyHooks(config.fetch)) } }
 }
 
 /**

@@ -7,19 +7,34 @@ import os from 'node:os'
 import path from 'node:path'
 import { SampleError, ShardError } from '../core/errors.ts'
 import { stageOf, type ReasonCode, type Reject } from '../core/reasons.ts'
-import type { GroundingRow, LoadedImage, Phrase, Shard, SourceRow } from '../core/types.ts'
+import type { GroundingRow, ImageFormat, Phrase, Shard, SourceRow } from '../core/types.ts'
 import type { ImageLoader } from '../ingest/load-image.ts'
 import type { CaptionSource, SourceReject } from '../ingest/source.ts'
 import type { PhraseExtractor } from '../nlp/extractor.ts'
 import { COMMIT_FORMAT, type CommitRecord } from '../store/commit-record.ts'
 import { writeSynced, type FileDigest } from '../store/durable.ts'
+import { openFetchJournal, type FetchJournal } from '../store/fetch-journal.ts'
 import { encodeGroundings } from '../store/groundings.ts'
 import { createImagesTar } from '../store/images-tar.ts'
-import { beginAttempt, GROUNDINGS_FILE, IMAGES_FILE, REJECTS_FILE } from '../store/shards.ts'
+import {
+  beginAttempt,
+  GROUNDINGS_FILE,
+  IMAGES_FILE,
+  openShard,
+  REJECTS_FILE,
+} from '../store/shards.ts'
 import type { Teacher } from '../teacher/teacher.ts'
 import { VERSION } from '../version.ts'
+import {
+  createKeptImages,
+  onlyRows,
+  readKept,
+  type KeptImages,
+  type KeptRows,
+} from './kept-rows.ts'
 import { mapOrdered } from './map-ordered.ts'
 import type { RunOptions } from './options.ts'
+import { loadShardImages, type WithImage } from './shard-images.ts'
 
 /** What the shards of a run share. */
 export interface ShardTools {
@@ -39,10 +54,7 @@ interface PhrasedRow extends SourceRow {
   readonly phrases: readonly Phrase[]
 }
 
-/** The image is here. */
-interface Sample extends PhrasedRow, Pick<LoadedImage, 'decoded'> {
-  readonly loaded: LoadedImage
-}
+type Sample = WithImage<PhrasedRow>
 
 /** Captions handed to the extractor at once. */
 const CAPTIONS_PER_BATCH = 64
@@ -53,29 +65,41 @@ export function keyOf(shard: Shard, row: number): string {
 }
 
 /**
- * @returns the record, or undefined if another process published the shard first
+ * @param earlier labels only the rows of this version whose reject may pass by now; the others are
+ *   taken over into the next version, which is published if any of them changed
+ * @returns the record, or undefined if there was nothing to publish or another process was first
  * @throws ShardError, FatalError, InputError, or the signal's reason; nothing is published then
  */
 export async function runShard(
   shard: Shard,
   tools: ShardTools,
   signal: AbortSignal,
+  earlier?: CommitRecord,
 ): Promise<CommitRecord | undefined> {
   const startedAt = new Date()
-  const attempt = await beginAttempt(tools.runDir, shard.id)
+  const version = (earlier?.version ?? 0) + 1
+  const kept = earlier === undefined ? undefined : await readKept(openShard(tools.runDir, earlier))
+  const attempt = await beginAttempt(tools.runDir, shard.id, version)
+  const journal = await openFetchJournal(tools.runDir, shard.id, version)
   // Stops the stages below when one of them fails.
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
   setMaxListeners(0, either) // one listener per image in flight
-  const outcome = new ShardOutcome(shard, attempt.dir, tools)
+  const outcome = new ShardOutcome(shard, attempt.dir, journal, tools, kept)
   try {
     await outcome.label(either)
+    if (kept !== undefined && !outcome.hasChanged()) {
+      await outcome.abort()
+      await attempt.discard()
+      await journal.remove()
+      return undefined
+    }
     const files = await outcome.finish()
     const record: CommitRecord = {
       formatVersion: COMMIT_FORMAT,
       runId: tools.runId,
       shard: shard.id,
-      version: 1,
+      version,
       rows: { start: shard.start, end: shard.end },
       files,
       ...outcome.totals(),
@@ -88,10 +112,13 @@ export async function runShard(
         stageSeconds: outcome.stageSeconds,
       },
     }
-    return (await attempt.publish(record)) ? record : undefined
+    const isFirst = await attempt.publish(record)
+    await journal.remove()
+    return isFirst ? record : undefined
   } catch (error) {
     failed.abort(error)
     await outcome.abort()
+    await journal.close()
     await attempt.discard()
     throw error
   }
@@ -100,25 +127,52 @@ export async function runShard(
 class ShardOutcome {
   readonly #shard: Shard
   readonly #dir: string
+  readonly #journal: FetchJournal
   readonly #tools: ShardTools
+  readonly #kept: KeptRows | undefined
   readonly #rows: GroundingRow[] = []
   readonly #rejects: Reject[] = []
   readonly #tar
+  readonly #keptImages: KeptImages | undefined
   #droppedPhrases = 0
   #storedImages = 0
-  readonly stageSeconds = { phrases: 0, images: 0, store: 0, commit: 0 }
+  readonly stageSeconds = { phrases: 0, fetch: 0, images: 0, store: 0, commit: 0 }
 
-  constructor(shard: Shard, dir: string, tools: ShardTools) {
+  constructor(
+    shard: Shard,
+    dir: string,
+    journal: FetchJournal,
+    tools: ShardTools,
+    kept: KeptRows | undefined,
+  ) {
     this.#shard = shard
+    this.#kept = kept
     this.#dir = dir
+    this.#journal = journal
     this.#tools = tools
     this.#tar = createImagesTar(path.join(dir, IMAGES_FILE))
+    this.#keptImages = kept === undefined ? undefined : createKeptImages(kept.images())
   }
 
   async label(signal: AbortSignal): Promise<void> {
     const { source, teacher } = this.#tools
-    const phrased = this.#phrased(source.read(this.#shard, signal), signal)
-    const samples = this.#loaded(phrased, signal)
+    const rows = source.read(this.#shard, signal)
+    const kept = this.#kept
+    const phrased = this.#phrased(kept === undefined ? rows : onlyRows(rows, kept.retried), signal)
+    const samples = loadShardImages(
+      phrased,
+      {
+        images: this.#tools.images,
+        journal: this.#journal,
+        options: this.#tools.options,
+        kept: kept?.rows ?? [],
+        onError: (row, error) => {
+          this.#rejectError(row, error)
+        },
+        timed: (stage, work) => this.#timed(stage, work),
+      },
+      signal,
+    )
     for await (const grounding of teacher.groundShard(samples, signal)) {
       signal.throwIfAborted()
       const { sample } = grounding
@@ -144,16 +198,46 @@ class ShardOutcome {
         ...(sample.extra === undefined ? {} : { extra: sample.extra }),
       })
       if (this.#isStored(sample)) {
-        this.#storedImages++
-        await this.#timed('store', () => this.#tar.add(key, format, bytes))
+        await this.#timed('store', async () => {
+          await this.#addKeptImages(key)
+          await this.#addImage(key, format, bytes)
+        })
       }
       this.#tools.onRow()
     }
     signal.throwIfAborted()
+    await this.#addKeptImages()
+  }
+
+  /** True if a row has another fate than in the version before. */
+  hasChanged(): boolean {
+    return (
+      this.#rows.length > 0 ||
+      this.#rejects.some(({ row, code }) => this.#kept?.retried.get(row) !== code)
+    )
+  }
+
+  async #addImage(key: string, format: ImageFormat, bytes: Uint8Array): Promise<void> {
+    this.#storedImages++
+    await this.#tar.add(key, format, bytes)
+  }
+
+  /** Images of the version before up to a key, so that the archive stays in row order. */
+  async #addKeptImages(before?: string): Promise<void> {
+    if (this.#keptImages === undefined) return
+    for await (const { key, format, bytes } of this.#keptImages.take(before)) {
+      await this.#addImage(key, format, bytes)
+    }
   }
 
   /** Writes the files of the shard, complete and synced. */
   async finish(): Promise<Record<string, FileDigest>> {
+    if (this.#kept !== undefined) {
+      this.#rows.push(...this.#kept.rows)
+      this.#rows.sort((a, b) => a.row - b.row)
+      this.#rejects.push(...this.#kept.rejects)
+      this.#droppedPhrases += this.#kept.droppedPhrases
+    }
     assertAccounted(this.#shard, this.#rows, this.#rejects)
     return this.#timed('commit', () => this.#writeFiles())
   }
@@ -177,6 +261,7 @@ class ShardOutcome {
   }
 
   async abort(): Promise<void> {
+    await this.#keptImages?.close()
     await this.#tar.abort()
   }
 
@@ -221,22 +306,6 @@ class ShardOutcome {
           yield { ...item, caption: result.caption, phrases: result.phrases }
         }
       }
-    }
-  }
-
-  async *#loaded(rows: AsyncIterable<PhrasedRow>, signal: AbortSignal): AsyncGenerator<Sample> {
-    const load = async (row: PhrasedRow) => {
-      try {
-        const loaded = await this.#timed('images', () => this.#tools.images.load(row.image, signal))
-        return { row, loaded }
-      } catch (error) {
-        if (!(error instanceof SampleError)) throw error
-        return { row, error }
-      }
-    }
-    for await (const result of mapOrdered(rows, this.#tools.options.imagesAhead, load)) {
-      if ('error' in result) this.#rejectError(result.row, result.error)
-      else yield { ...result.row, loaded: result.loaded, decoded: result.loaded.decoded }
     }
   }
 

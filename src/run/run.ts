@@ -3,11 +3,13 @@
 import type { Config } from '../config.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Shard } from '../core/types.ts'
+import { loadHooks } from '../ingest/hooks.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { openSource, type CaptionSource } from '../ingest/source.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../nlp/extractor.ts'
 import { sweepDead } from '../store/claims.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
+import { removeOldJournals } from '../store/fetch-journal.ts'
 import { readPlan, type RunManifest } from '../store/run-manifest.ts'
 import { createShardsFolder, readCommits } from '../store/shards.ts'
 import { openTeacher } from '../teacher/open-teacher.ts'
@@ -39,27 +41,15 @@ export async function runDataset(
       shards = await readPlan(runDir, run.runId)
       for (const record of await readCommits(runDir)) commits.set(record.shard, record)
       if (shards.every(({ id }) => commits.has(id))) {
-        await sweepDead(runDir).catch(() => undefined) // nothing else is written; it may be an archive
+        await sweep(runDir, commits).catch(() => undefined) // nothing else is written; it may be an archive
         progress.note('every shard is committed; nothing to do')
         return summarize(stored, [...commits.values()])
       }
     }
     // A disk that refuses and a teacher that does not run are found before there is a run to repair.
     await createShardsFolder(runDir)
-    await sweepDead(runDir)
-    const extractor = createPhraseExtractor(
-      config.caption,
-      config.phrases,
-      config.run.phraseThreads,
-    )
-    let teacher: Teacher | undefined
-    try {
-      const warm = extractor.start()
-      warm.catch(() => undefined) // seen below
-      teacher = await openTeacher(config.teacher, config.prompt, (message) => {
-        progress.note(message)
-      })
-      await warm
+    await sweep(runDir, commits)
+    return withModels(config, progress, async (models) => {
       let manifest = stored
       if (manifest === undefined) {
         progress.note('planning shards')
@@ -67,18 +57,50 @@ export async function runDataset(
         manifest = await beginRun(runDir, config, run, plan)
         shards = plan.shards
       }
-      await label(
-        { config, source, extractor, teacher, manifest, runDir, progress },
-        shards ?? [],
-        commits,
-        signal,
-      )
+      const open = (shards ?? []).filter(({ id }) => !commits.has(id))
+      if (commits.size > 0) {
+        progress.note(`resuming: ${commits.size} of ${manifest.plan.shards} shards are committed`)
+      }
+      progress.begin(manifest.plan.rows, committedRows(commits))
+      await label({ config, source, ...models, manifest, runDir, progress }, open, commits, signal)
       return summarize(manifest, [...commits.values()])
-    } finally {
-      progress.end()
-      await Promise.all([teacher?.close(), extractor.close()])
-    }
+    })
   })
+}
+
+function committedRows(commits: ReadonlyMap<number, CommitRecord>): number {
+  return [...commits.values()].reduce((sum, { rows }) => sum + rows.end - rows.start, 0)
+}
+
+/** Removes what dead processes have left in the folder. */
+export async function sweep(
+  runDir: string,
+  commits: ReadonlyMap<number, CommitRecord>,
+): Promise<void> {
+  await sweepDead(runDir)
+  await removeOldJournals(runDir, [...commits.values()])
+}
+
+/** Opens the teacher while the phrase threads load their words; closes both, and the progress. */
+export async function withModels<T>(
+  config: Config,
+  progress: Progress,
+  use: (models: Pick<Labelling, 'extractor' | 'teacher'>) => Promise<T>,
+): Promise<T> {
+  const extractor = createPhraseExtractor(config.caption, config.phrases, config.run.phraseThreads)
+  let teacher: Teacher | undefined
+  try {
+    const warm = extractor.start()
+    warm.catch(() => undefined) // seen below
+    teacher = await openTeacher(config.teacher, config.prompt, (message) => {
+      progress.note(message)
+    })
+    await warm
+    return await use({ extractor, teacher })
+  } finally {
+    progress.end()
+    await Promise.all([teacher?.close(), extractor.close()])
+  }
 }
 
 /** What a run would be, found without writing anything. */
@@ -104,7 +126,8 @@ export async function planDataset(
   })
 }
 
-async function withSource<T>(
+/** @throws ConfigError or InputError if the dataset cannot be opened */
+export async function withSource<T>(
   { source: options, fetch }: Config,
   signal: AbortSignal,
   use: (source: CaptionSource) => Promise<T>,
@@ -128,23 +151,22 @@ interface Labelling {
   readonly progress: Progress
 }
 
-async function label(
+/**
+ * Opens what fetches images, and labels the shards.
+ *
+ * @param commits as for `labelShards`
+ */
+export async function label(
   { config, source, extractor, teacher, manifest, runDir, progress }: Labelling,
   shards: readonly Shard[],
   commits: Map<number, CommitRecord>,
   signal: AbortSignal,
 ): Promise<void> {
-  if (commits.size > 0) {
-    progress.note(`resuming: ${commits.size} of ${shards.length} shards are committed`)
-  }
-  const doneRows = [...commits.values()].reduce((sum, { rows }) => sum + rows.end - rows.start, 0)
-  const images = createImageLoader(config.fetch, config.image)
-  progress.begin(manifest.plan.rows, doneRows)
-  const open = shards.filter(({ id }) => !commits.has(id))
+  const images = createImageLoader(config.fetch, config.image, await loadHooks(config.fetch))
   const { runId } = manifest
   const tools = { runDir, runId, options: config.run, source, extractor, images, teacher }
   try {
-    await labelShards(open, tools, progress, signal, commits)
+    await labelShards(shards, tools, progress, signal, commits)
   } finally {
     await images.close()
   }

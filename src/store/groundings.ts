@@ -133,7 +133,15 @@ function encodeRow(row: GroundingRow) {
       head,
       lemma,
     })),
-    candidates: row.candidates.map(({ phrase, score, box }) => ({ phrase, score, ...box })),
+    // In the file's precision, so that rows that were read back are written as the same bytes.
+    candidates: row.candidates.map(({ phrase, score, box }) => ({
+      phrase,
+      score: Math.fround(score),
+      x1: Math.fround(box.x1),
+      y1: Math.fround(box.y1),
+      x2: Math.fround(box.x2),
+      y2: Math.fround(box.y2),
+    })),
     extra: row.extra === undefined ? null : JSON.stringify(row.extra),
   }
 }

@@ -8,10 +8,12 @@ import { promisify } from 'node:util'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import { InputError, messageOf, ShardError } from '../core/errors.ts'
+import type { Reject } from '../core/reasons.ts'
 import { commitRecordSchema, type CommitRecord } from './commit-record.ts'
 import { codeOf, failedWrite, makeFolder, syncFolder, writeSynced } from './durable.ts'
 import { readGroundings, type GroundingRow } from './groundings.ts'
 import { readImagesTar, type StoredImage } from './images-tar.ts'
+import { readRejects } from './rejects.ts'
 import { ownName } from './owner.ts'
 
 export const GROUNDINGS_FILE = 'groundings.parquet'
@@ -28,6 +30,8 @@ export interface CommittedShard {
   rows(): AsyncIterable<GroundingRow>
   /** In row order; nothing when images are referenced in place. */
   images(): AsyncIterable<StoredImage>
+  /** In row order. @throws InputError naming the line that is none */
+  rejects(): AsyncIterable<Reject>
 }
 
 export function shardName(id: number): string {
@@ -134,14 +138,20 @@ export async function* readCommittedShards(runDir: string): AsyncIterable<Commit
   for (const [id, version] of await publishedVersions(runDir)) {
     const dir = shardFolder(runDir, id, version)
     const commit = await readCommit(dir, id)
-    if (commit === undefined) continue
-    yield {
-      id,
-      dir,
-      commit,
-      rows: () => readGroundings(path.join(dir, GROUNDINGS_FILE)),
-      images: () => imagesOf(path.join(dir, IMAGES_FILE), commit),
-    }
+    if (commit !== undefined) yield openShard(runDir, commit)
+  }
+}
+
+/** The files that a commit record speaks of. */
+export function openShard(runDir: string, commit: CommitRecord): CommittedShard {
+  const dir = shardFolder(runDir, commit.shard, commit.version)
+  return {
+    id: commit.shard,
+    dir,
+    commit,
+    rows: () => readGroundings(path.join(dir, GROUNDINGS_FILE)),
+    images: () => imagesOf(path.join(dir, IMAGES_FILE), commit),
+    rejects: () => readRejects(path.join(dir, REJECTS_FILE)),
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type FetchOptions,
 } from '../../src/ingest/fetch-options.ts'
 import type { FetcherDeps } from '../../src/ingest/fetch/fetcher.ts'
+import type { Hooks } from '../../src/ingest/hooks.ts'
 import { createImageLoader, type ImageLoader } from '../../src/ingest/load-image.ts'
 
 /** 127.0.0.1 on any port may be asked, nothing else of this machine; retries follow at once. */
@@ -19,9 +20,13 @@ export const LOOPBACK = {
 } as const satisfies Partial<FetchOptions>
 
 /** Closed when the test has finished. */
-export function makeLoader(over: Partial<FetchOptions> = {}, deps: FetcherDeps = {}): ImageLoader {
+export function makeLoader(
+  over: Partial<FetchOptions> = {},
+  deps: FetcherDeps = {},
+  hooks?: Hooks,
+): ImageLoader {
   const options = fetchOptionsSchema.parse({ ...LOOPBACK, ...over })
-  const loader = createImageLoader(options, imageOptionsSchema.parse({}), deps)
+  const loader = createImageLoader(options, imageOptionsSchema.parse({}), hooks, deps)
   onTestFinished(() => loader.close())
   return loader
 }
@@ -41,7 +46,7 @@ export async function outcomeOf(
   signal = new AbortController().signal,
 ): Promise<Failure> {
   try {
-    await loader.load({ kind: 'url', url }, signal)
+    await loader.load({ image: { kind: 'url', url }, caption: '' }, signal)
     return { code: 'ok', message: '' }
   } catch (error) {
     if (!(error instanceof SampleError)) throw error

@@ -43,10 +43,12 @@ export interface Fetcher {
   close(): Promise<void>
 }
 
-/** What tests replace. */
+/** What the loader adds and tests replace. */
 export interface FetcherDeps {
   readonly query?: DnsQuery
   readonly ca?: string
+  /** Throws SampleError for a URL that must not be asked, of a row or of a redirect. */
+  readonly checkUrl?: (url: URL) => void
   readonly now?: () => number
   readonly random?: () => number
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
@@ -206,7 +208,10 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
       {
         maxBytes: options.maxBytes,
         accept: IMAGE_ACCEPT,
-        before: (hop) => sites.check(hop, signal),
+        before: async (hop) => {
+          deps.checkUrl?.(hop)
+          await sites.check(hop, signal)
+        },
         onHeaders: (status, headers, hop) => {
           if (!hasImage(status)) return false
           const refusal = headerRefusal(headers, options.optOut, PRODUCT_TOKEN)

@@ -1,0 +1,63 @@
+import { Option } from 'commander'
+import { parseConfig } from '../config.ts'
+import { createProgress, type LogMode } from '../run/progress.ts'
+import { retryFailed, storedConfig } from '../run/retry-failed.ts'
+import { collect, positiveInt, type RegisterCommand } from './command.ts'
+
+interface Flags {
+  readonly set: string[]
+  readonly workers?: number
+  readonly log: LogMode
+  readonly json?: true
+}
+
+export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
+  program
+    .command('retry-failed')
+    .description(
+      'Try the rows again that were lost for a reason that may have passed (time-outs, 5xx, busy or ' +
+        'unreachable hosts). A shard that gains or changes rows gets a new version; until it is there ' +
+        'the old one stays valid.',
+    )
+    .argument('<dir>', 'run folder')
+    .option(
+      '--set <key=value>',
+      'override an option that does not change output, e.g. --set fetch.deadlineMs=60000',
+      collect,
+      [],
+    )
+    .option('--workers <n>', 'shards worked on at once', positiveInt)
+    .addOption(
+      new Option('--log <mode>', 'progress on stderr: a bar or JSON lines')
+        .choices(['auto', 'bar', 'json'])
+        .default('auto'),
+    )
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      '\nExample:\n  groundmill retry-failed runs/cc12m --set fetch.deadlineMs=60000',
+    )
+    .action(async (dir: string, flags: Flags) => {
+      const settings = [
+        ...flags.set,
+        ...(flags.workers === undefined ? [] : [`run.shardsInFlight=${flags.workers}`]),
+      ]
+      const config = parseConfig(await storedConfig(dir), `${dir}/run.json`, settings)
+      const progress = createProgress(io.stderr, flags.log)
+      const result = await retryFailed(config, dir, progress, io.signal)
+      if (flags.json) {
+        io.stdout.write(`${JSON.stringify({ dir, ...result })}\n`)
+      } else {
+        const left = Object.entries(result.left)
+        const lines = [
+          `tried again  ${result.rows} rows`,
+          `recovered    ${result.recovered}`,
+          `new versions ${result.shards.length} shards`,
+          ...(left.length === 0 ? [] : ['may be tried again']),
+          ...left.map(([code, count]) => `  ${code.padEnd(22)} ${String(count).padStart(8)}`),
+        ]
+        io.stdout.write(`${lines.join('\n')}\n`)
+      }
+      finish(0)
+    })
+}

@@ -1,0 +1,98 @@
+// Rows that were lost for a reason that may have passed are tried again. A shard in which that changes
+// anything gets a new version; the one before stays valid and in place.
+
+import type { Config } from '../config.ts'
+import { ConfigError } from '../core/errors.ts'
+import { retryOf, type ReasonCode } from '../core/reasons.ts'
+import type { CommitRecord } from '../store/commit-record.ts'
+import { openManifest, readPlan } from '../store/run-manifest.ts'
+import { createShardsFolder, readCommits } from '../store/shards.ts'
+import { findRun, identifyRun } from './open-run.ts'
+import type { Progress } from './progress.ts'
+import { label, sweep, withModels, withSource } from './run.ts'
+
+export interface RetryResult {
+  /** Rows tried again. */
+  readonly rows: number
+  /** Of those, rows that are groundings now. */
+  readonly recovered: number
+  /** Shards with a new version, ascending. */
+  readonly shards: readonly number[]
+  /** Rows that are still lost and may be tried again, per reason code. */
+  readonly left: Readonly<Partial<Record<ReasonCode, number>>>
+}
+
+/**
+ * @param config that of the run, apart from options that do not change its bytes
+ * @throws ConfigError if it is another; InputError; FatalError; the signal's reason
+ */
+export async function retryFailed(
+  config: Config,
+  runDir: string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<RetryResult> {
+  const commits = await readCommits(runDir)
+  const before = commits.filter((commit) => retryable(commit) > 0)
+  const rows = before.reduce((sum, commit) => sum + retryable(commit), 0)
+  const after = new Map(before.map((commit) => [commit.shard, commit]))
+  if (rows > 0) await labelAgain(config, runDir, after, rows, progress, signal)
+
+  const left: Partial<Record<ReasonCode, number>> = {}
+  for (const { reasons } of after.values()) {
+    for (const [code, count] of retryableReasons(reasons)) left[code] = (left[code] ?? 0) + count
+  }
+  const changed = before.filter(({ shard, version }) => after.get(shard)?.version !== version)
+  const groundings = (records: Iterable<CommitRecord>) =>
+    [...records].reduce((sum, { counts }) => sum + counts.groundings, 0)
+  return {
+    rows,
+    recovered: groundings(after.values()) - groundings(before),
+    shards: changed.map(({ shard }) => shard),
+    left,
+  }
+}
+
+/** @param commits gets the new versions */
+async function labelAgain(
+  config: Config,
+  runDir: string,
+  commits: Map<number, CommitRecord>,
+  rows: number,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  await withSource(config, signal, async (source) => {
+    const manifest = await findRun(runDir, await identifyRun(config, source))
+    if (manifest === undefined) throw new ConfigError(`${runDir} holds no run`)
+    const plan = await readPlan(runDir, manifest.runId)
+    const shards = plan.filter(({ id }) => commits.has(id))
+    await createShardsFolder(runDir)
+    await sweep(runDir, commits)
+    await withModels(config, progress, async (models) => {
+      progress.note(`${rows} rows of ${shards.length} shards are tried again`)
+      progress.begin(rows, 0)
+      await label(
+        { config, source, ...models, manifest, runDir, progress },
+        shards,
+        commits,
+        signal,
+      )
+    })
+  })
+}
+
+function retryableReasons(reasons: CommitRecord['reasons']): [ReasonCode, number][] {
+  return (Object.entries(reasons) as [ReasonCode, number][]).filter(
+    ([code]) => retryOf(code) !== 'never',
+  )
+}
+
+function retryable({ reasons }: CommitRecord): number {
+  return retryableReasons(reasons).reduce((sum, [, count]) => sum + count, 0)
+}
+
+/** The stored config of a run, as a tree that settings can be laid over. */
+export async function storedConfig(runDir: string): Promise<unknown> {
+  return (await openManifest(runDir)).config
+}

@@ -1,0 +1,254 @@
+// What was fetched for a shard that is not committed yet: an append-only file beside the shard, so
+// that a killed process costs the requests in flight and not the shard. Every process writes a file
+// of its own and reads those that others left.
+//
+// A record is three little-endian uint32 (length of the header, length of the body, CRC-32 of both),
+// a header in JSON and the body, the image as it was received. A record that was cut by a kill, and
+// what follows it, is ignored.
+
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { crc32 } from 'node:zlib'
+import { z } from 'zod'
+import { SampleError } from '../core/errors.ts'
+import { REASONS, type ReasonCode } from '../core/reasons.ts'
+import { naming } from './durable.ts'
+import { namesIn, shardName, shardsFolder } from './shards.ts'
+
+/** An image that was received, or why there is none. */
+export type JournaledFetch =
+  { readonly read: () => Promise<Uint8Array> } | { readonly error: SampleError }
+
+export interface FetchJournal {
+  /** What became of this URL, if that is known. */
+  find(url: string): JournaledFetch | undefined
+  /** Resolves when a kill no longer loses it. @throws FatalError when the disk refuses */
+  add(url: string, outcome: Uint8Array | SampleError): Promise<JournaledFetch>
+  /** Syncs and closes; the files stay for the next attempt. */
+  close(): Promise<void>
+  /** Closes and removes the files of every process: the shard is committed. */
+  remove(): Promise<void>
+}
+
+/** A power cut loses at most this much; a kill of the process alone loses nothing that was added. */
+const SYNC_EVERY_MS = 3_000
+const PREFIX_BYTES = 12
+const MAX_HEADER_BYTES = 64 * 1024
+
+const headerSchema = z.object({
+  url: z.string(),
+  error: z
+    .object({
+      code: z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]),
+      detail: z.string(),
+      httpStatus: z.int().optional(),
+      host: z.string().optional(),
+      attempts: z.int().optional(),
+    })
+    .optional(),
+})
+type Header = z.output<typeof headerSchema>
+
+/** @param version of the shard that the attempt is to become */
+export async function openFetchJournal(
+  runDir: string,
+  shard: number,
+  version: number,
+): Promise<FetchJournal> {
+  const known = new Map<string, JournaledFetch>()
+  const handles: fs.FileHandle[] = []
+  for (const file of await journalFiles(runDir, shard, version)) {
+    const handle = await fs.open(file, 'r')
+    handles.push(handle)
+    for await (const { header, offset, length } of scan(handle)) {
+      known.set(header.url, toFetched(handle, header, offset, length))
+    }
+  }
+  const name = `.${shardName(shard)}.v${version}.journal-${randomBytes(8).toString('hex')}`
+  const writer = createWriter(path.join(shardsFolder(runDir), name))
+  const close = async () => {
+    await writer.close()
+    await Promise.all(handles.splice(0).map((handle) => handle.close()))
+  }
+  return {
+    find: (url) => known.get(url),
+    add: async (url, outcome) => {
+      if (outcome instanceof SampleError) {
+        await writer.append(encodeRecord({ url, error: fieldsOf(outcome) }, new Uint8Array(0)))
+        return { error: outcome }
+      }
+      const record = encodeRecord({ url }, outcome)
+      const { handle, offset } = await writer.append(record)
+      const start = offset + record.length - outcome.length
+      return { read: () => readAt(handle, start, outcome.length) }
+    },
+    close,
+    remove: async () => {
+      await close()
+      for (const file of await journalFiles(runDir, shard, version)) {
+        await fs.rm(file, { force: true })
+      }
+    },
+  }
+}
+
+const FILE = /^\.(\d{5,})\.v(\d+)\.journal-/
+
+async function journalFiles(runDir: string, shard: number, version: number): Promise<string[]> {
+  return (await allJournals(runDir))
+    .filter((file) => file.shard === shard && file.version === version)
+    .map(({ path }) => path)
+}
+
+async function allJournals(runDir: string) {
+  const folder = shardsFolder(runDir)
+  return (await namesIn(folder)).flatMap((name) => {
+    const match = FILE.exec(name)
+    if (match === null) return []
+    return [{ shard: Number(match[1]), version: Number(match[2]), path: path.join(folder, name) }]
+  })
+}
+
+/** Removes what a process killed right after a commit has left, given the committed versions. */
+export async function removeOldJournals(
+  runDir: string,
+  commits: readonly { readonly shard: number; readonly version: number }[],
+): Promise<void> {
+  const committed = new Map(commits.map(({ shard, version }) => [shard, version]))
+  for (const file of await allJournals(runDir)) {
+    if ((committed.get(file.shard) ?? 0) >= file.version) await fs.rm(file.path, { force: true })
+  }
+}
+
+function toFetched(
+  handle: fs.FileHandle,
+  { error }: Header,
+  offset: number,
+  length: number,
+): JournaledFetch {
+  if (error === undefined) return { read: () => readAt(handle, offset, length) }
+  const { code, detail, ...context } = error
+  return { error: new SampleError(code, detail, JSON.parse(JSON.stringify(context)) as object) }
+}
+
+function fieldsOf({ code, message, context }: SampleError): Header['error'] {
+  const { httpStatus, host, attempts } = context
+  return { code, detail: message, httpStatus, host, attempts }
+}
+
+function encodeRecord(header: Header, body: Uint8Array): Buffer {
+  const text = Buffer.from(JSON.stringify(header))
+  const record = Buffer.concat([Buffer.alloc(PREFIX_BYTES), text, body])
+  record.writeUInt32LE(text.length, 0)
+  record.writeUInt32LE(body.length, 4)
+  record.writeUInt32LE(crc32(record.subarray(PREFIX_BYTES)), 8)
+  return record
+}
+
+interface Scanned {
+  readonly header: Header
+  /** Of the body in the file. */
+  readonly offset: number
+  readonly length: number
+}
+
+/** The whole records of a file, until the first that is not. */
+async function* scan(handle: fs.FileHandle): AsyncGenerator<Scanned> {
+  const { size } = await handle.stat()
+  for (let at = 0; at + PREFIX_BYTES <= size;) {
+    const prefix = Buffer.from(await readAt(handle, at, PREFIX_BYTES))
+    const [headerLength, length] = [prefix.readUInt32LE(0), prefix.readUInt32LE(4)]
+    const end = at + PREFIX_BYTES + headerLength + length
+    if (headerLength > MAX_HEADER_BYTES || end > size) return
+    const content = Buffer.from(await readAt(handle, at + PREFIX_BYTES, headerLength + length))
+    if (crc32(content) !== prefix.readUInt32LE(8)) return
+    const parsed = headerSchema.safeParse(parseJson(content.subarray(0, headerLength)))
+    if (!parsed.success) return
+    yield { header: parsed.data, offset: at + PREFIX_BYTES + headerLength, length }
+    at = end
+  }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    return undefined
+  }
+}
+
+async function readAt(handle: fs.FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
+    if (bytesRead === 0) throw new Error(`the journal ends at byte ${offset + done}`)
+    done += bytesRead
+  }
+  return bytes
+}
+
+interface Appended {
+  readonly handle: fs.FileHandle
+  readonly offset: number
+}
+
+interface Pending {
+  readonly record: Buffer
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Makes the file with the first record and syncs it now and then. What comes while a write is under
+ * way goes into the next one together, so that a slow disk delays everybody by one write.
+ */
+function createWriter(file: string) {
+  let opened: fs.FileHandle | undefined
+  let size = 0
+  let pending: Pending[] = []
+  let writing: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  const write = async (batch: readonly Pending[]): Promise<void> => {
+    opened ??= await fs.open(file, 'wx+')
+    const handle = opened
+    await handle.appendFile(Buffer.concat(batch.map(({ record }) => record)))
+    for (const { record, resolve } of batch) {
+      resolve({ handle, offset: size })
+      size += record.length
+    }
+    timer ??= setTimeout(() => {
+      timer = undefined
+      handle.datasync().catch(() => undefined) // the next append meets the same disk and says so
+    }, SYNC_EVERY_MS).unref()
+  }
+  const drain = async () => {
+    while (pending.length > 0) {
+      const batch = pending
+      pending = []
+      try {
+        await naming(file, () => write(batch))
+      } catch (error) {
+        for (const { reject } of batch) reject(error)
+      }
+    }
+    writing = undefined
+  }
+  return {
+    append: (record: Buffer) =>
+      new Promise<Appended>((resolve, reject) => {
+        pending.push({ record, resolve, reject })
+        writing ??= drain()
+      }),
+    close: async () => {
+      await writing
+      clearTimeout(timer)
+      const handle = opened
+      opened = undefined
+      if (handle === undefined) return
+      await handle.datasync().catch(() => undefined)
+      await handle.close()
+    },
+  }
+}
