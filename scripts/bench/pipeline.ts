@@ -80,7 +80,7 @@ export const benchmark: Benchmark<PipelineResult> = {
     try {
       const { rows, phraseMs } = await phrasedRows(config, signal)
       const decode = async ({ caption, phrases, image }: PhrasedRow) => {
-        const { decoded } = await loader.load(image, signal)
+        const { decoded } = await loader.load({ image, caption }, signal)
         return { caption, phrases, decoded }
       }
       const samples = []

@@ -37,8 +37,8 @@ export interface ImageLoader {
   admit(row: ImageRow): Promise<void>
   /** The bytes alone, e.g. for a journal; refuses what is no image by its first bytes. */
   receive(ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage>
-  /** Checks and decodes received bytes. */
-  check(bytes: Uint8Array, signal: AbortSignal, row: ImageRow): Promise<LoadedImage>
+  /** Checks and decodes received bytes; without a row no hook is asked. */
+  check(bytes: Uint8Array, signal: AbortSignal, row?: ImageRow): Promise<LoadedImage>
   close(): Promise<void>
 }
 
@@ -71,8 +71,9 @@ export function createImageLoader(
     await hooks.onBytes(ref, received.bytes)
     return received
   }
-  const check = async (bytes: Uint8Array, signal: AbortSignal, row: ImageRow) => {
+  const check = async (bytes: Uint8Array, signal: AbortSignal, row?: ImageRow) => {
     const loaded = await checker.check(bytes, signal)
+    if (row === undefined) return loaded
     const { sha256, dhash, decoded } = loaded
     await hooks.afterDecode({ caption: row.caption, sha256, dhash, image: decoded }, row.image)
     return loaded
