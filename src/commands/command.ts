@@ -19,8 +19,10 @@ export interface Io {
  */
 export type RegisterCommand = (program: Command, io: Io, finish: (exitCode: number) => void) => void
 
-/** Export formats that the command line's contract promises and that are not built yet. */
-export const FORMATS_NOT_YET: readonly string[] = [
+/** Formats of the command line's contract; a command that has not built one says "not available yet". */
+export const CONTRACT_FORMATS: readonly string[] = [
+  'odvg',
+  'coco',
   'goldg',
   'glip-tsv',
   'grit',

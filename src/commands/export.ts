@@ -8,7 +8,7 @@ import {
   type ExportFormat,
   type ExportSummary,
 } from '../export/export-run.ts'
-import { collect, FORMATS_NOT_YET, type RegisterCommand } from './command.ts'
+import { collect, CONTRACT_FORMATS, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly format: string
@@ -29,7 +29,7 @@ export const registerExport: RegisterCommand = (program, io, finish) => {
         'is not complete it takes the shards that are.',
     )
     .argument('<dir>', 'run folder')
-    .requiredOption('--format <format>', EXPORT_FORMATS.join(' or '))
+    .requiredOption('--format <format>', `one of ${EXPORT_FORMATS.join(', ')}`)
     .addOption(
       new Option('--dialect <dialect>', 'loader of odvg files; default: mmdet').choices(
         ODVG_DIALECTS,
@@ -99,7 +99,7 @@ function formatOf(name: string): ExportFormat {
   const format = EXPORT_FORMATS.find((known) => known === name)
   if (format !== undefined) return format
   throw new ConfigError(
-    FORMATS_NOT_YET.includes(name)
+    CONTRACT_FORMATS.includes(name)
       ? `--format ${name} is not available yet; there are ${EXPORT_FORMATS.join(', ')}`
       : `--format ${name} is unknown; there are ${EXPORT_FORMATS.join(', ')}`,
   )

@@ -11,7 +11,7 @@ import {
   type ValidateFormat,
   type ValidationReport,
 } from '../validate/validate.ts'
-import { FORMATS_NOT_YET, type RegisterCommand } from './command.ts'
+import { CONTRACT_FORMATS, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly format: string
@@ -73,7 +73,7 @@ function formatOf(name: string): ValidateFormat {
   const format = VALIDATE_FORMATS.find((known) => known === name)
   if (format !== undefined) return format
   throw new ConfigError(
-    FORMATS_NOT_YET.includes(name)
+    CONTRACT_FORMATS.includes(name)
       ? `--format ${name} is not available yet; there are ${VALIDATE_FORMATS.join(', ')}`
       : `--format ${name} is unknown; there are ${VALIDATE_FORMATS.join(', ')}`,
   )

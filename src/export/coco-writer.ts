@@ -1,15 +1,33 @@
-// COCO files. Images stream into the file itself, annotations into one beside it that is appended at
+// Files in COCO's layout. Images stream into the file itself, annotations into one beside it that is appended at
 // the end, so that memory does not grow with the data.
 
 import { shardName } from '../store/shards.ts'
 import { VERSION } from '../version.ts'
-import { cocoCategories, cocoEntries, type CocoIds } from './coco.ts'
+import { cocoCategories, cocoEntries, type CocoEntries, type CocoIds } from './coco.ts'
 import type { ExportWriter, WriterContext } from './export-run.ts'
+import { GOLDG_CATEGORIES, goldgEntries } from './goldg.ts'
 import type { OutputFile, OutputFolder } from './output-files.ts'
+import type { ExportSample } from './sample.ts'
+
+/** What a sample becomes; the ids count on. */
+type EntriesOf = (sample: ExportSample, ids: CocoIds) => CocoEntries
 
 export function createCocoWriter(context: WriterContext): ExportWriter {
-  const { folder, request, categories } = context
+  const { categories } = context
   const categoryIds = new Map(categories.map((name, index) => [name, index + 1]))
+  return createWriter(context, categories, (sample, ids) => cocoEntries(sample, categoryIds, ids))
+}
+
+export function createGoldgWriter(context: WriterContext): ExportWriter {
+  return createWriter(context, GOLDG_CATEGORIES, goldgEntries)
+}
+
+function createWriter(
+  context: WriterContext,
+  categories: readonly string[],
+  entriesOf: EntriesOf,
+): ExportWriter {
+  const { folder, request } = context
   const ids: CocoIds = { image: 0, annotation: 0 }
   let open: CocoFile | undefined
   const endFile = async () => {
@@ -26,7 +44,7 @@ export function createCocoWriter(context: WriterContext): ExportWriter {
       }
     },
     write: async (sample) => {
-      const { image, annotations } = cocoEntries(sample, categoryIds, ids)
+      const { image, annotations } = entriesOf(sample, ids)
       await open!.write(image, annotations)
     },
     close: endFile,
@@ -34,11 +52,12 @@ export function createCocoWriter(context: WriterContext): ExportWriter {
 }
 
 function infoOf({ request, manifest }: WriterContext): object {
+  const { categories, boxSupervision } = request.options
   return {
     description: `pseudo-labels of ${manifest.teacher.id}, run ${manifest.runId}`,
     version: VERSION,
-    categories_by: request.options.categories.by,
-    box_supervision: request.options.boxSupervision,
+    ...(request.format === 'coco' ? { categories_by: categories.by } : {}),
+    box_supervision: boxSupervision,
   }
 }
 

@@ -13,7 +13,7 @@ import { writeSynced, type FileDigest } from '../store/durable.ts'
 import { openManifest, type RunManifest } from '../store/run-manifest.ts'
 import { readCommittedShards, type CommittedShard } from '../store/shards.ts'
 import { categoryPolicy, everyPhrase, orderCategories, type CategoryOf } from './categories.ts'
-import { createCocoWriter } from './coco-writer.ts'
+import { createCocoWriter, createGoldgWriter } from './coco-writer.ts'
 import { exportRecord } from './export-record.ts'
 import { copyImages, imageName } from './images.ts'
 import { createOdvgWriter } from './odvg-writer.ts'
@@ -22,7 +22,7 @@ import type { ExportOptions } from './options.ts'
 import { writeFolder, type OutputFolder } from './output-files.ts'
 import { toExportSample, withoutTwins, type ExportSample } from './sample.ts'
 
-export const EXPORT_FORMATS = ['odvg', 'coco'] as const
+export const EXPORT_FORMATS = ['odvg', 'coco', 'goldg'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export interface ExportRequest {
@@ -52,6 +52,12 @@ export interface WriterContext {
   readonly manifest: RunManifest
   /** In the order of their ids; none for a format without categories. */
   readonly categories: readonly string[]
+}
+
+const WRITERS: Readonly<Record<ExportFormat, (context: WriterContext) => ExportWriter>> = {
+  odvg: createOdvgWriter,
+  coco: createCocoWriter,
+  goldg: createGoldgWriter,
 }
 
 export interface ExportCounts extends FilterCounts {
@@ -92,7 +98,7 @@ export async function exportRun(
     }
   }
   const filtered = await filterRun(rows, filter, balance, manifest.teacher.defaultScore)
-  const hasCategories = format === 'coco' || options.variant === 'detection'
+  const hasCategories = format === 'coco' || (format === 'odvg' && options.variant === 'detection')
   const policy = categoryPolicy(options.categories)
   const vocabulary =
     hasCategories || options.negatives.perImage > 0
@@ -194,7 +200,7 @@ async function writeOutcomes(
   signal: AbortSignal,
 ): Promise<Omit<ExportCounts, 'categories'>> {
   const { folder, request } = context
-  const writer = request.format === 'coco' ? createCocoWriter(context) : createOdvgWriter(context)
+  const writer = WRITERS[request.format](context)
   const dropped = await folder.create('dropped.jsonl')
   const gone = { samples: 0, no_category: 0, same_category: 0 }
   let phrases = 0

@@ -70,8 +70,13 @@ describe('groundmill export', () => {
   })
 
   it.each([
-    ['a format that is not built', ['--format=goldg'], 2, '--format goldg is not available yet'],
-    ['an unknown format', ['--format=voc'], 2, '--format voc is unknown; there are odvg, coco'],
+    ['a format that is not built', ['--format=grit'], 2, '--format grit is not available yet'],
+    [
+      'an unknown format',
+      ['--format=voc'],
+      2,
+      '--format voc is unknown; there are odvg, coco, goldg',
+    ],
     ['a dialect of COCO', ['--format=coco', '--dialect=tao'], 2, 'with --format odvg only'],
     ['an unknown key', ['--format=odvg', '--set=filter.scores=1'], 2, 'did you mean "score"?'],
     ['a score that is none', ['--format=odvg', '--min-score=high'], 2, 'filter.score'],

@@ -1,6 +1,6 @@
 """Reads exports as their consumers do: pycocotools itself, and the ODVG loaders' documented behaviour.
 
-Usage: readers.py coco FILE | mmdet FILE [LABEL_MAP] | open-groundingdino FILE [LABEL_MAP] | tao FILE
+Usage: readers.py coco FILE | goldg FILE | mmdet FILE [LABEL_MAP] | open-groundingdino FILE [LABEL_MAP] | tao FILE
 Prints JSON. Raises where the loader would.
 """
 
@@ -55,6 +55,30 @@ def coco(path):
             }
         )
     return {"ap": round(scores.stats[0], 9), "images": images, "categories": names}
+
+
+def goldg(path):
+    """As GLIP's ModulatedDataset and YOLO-World's mixed grounding."""
+    from pycocotools.coco import COCO
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        data = COCO(path)
+    images = []
+    for image in data.loadImgs(sorted(data.getImgIds())):
+        width, height, caption = image["width"], image["height"], image["caption"]
+        assert image["data_source"] != "coco"
+        boxes, names = [], []
+        for entry in data.loadAnns(sorted(data.getAnnIds(imgIds=image["id"]))):
+            x, y, w, h = entry["bbox"]
+            assert entry["area"] > 0 and entry["category_id"] == 1 and not entry["iscrowd"]
+            x2, y2 = min(x + max(w - 1, 0), width - 1), min(y + max(h - 1, 0), height - 1)
+            assert 0 <= x < x2 and 0 <= y < y2, "clipping would remove the box"
+            for start, end in entry["tokens_positive"]:
+                assert 0 <= start < end <= len(caption)
+            boxes.append([x, y, x2, y2])
+            names.append(" ".join(caption[a:b] for a, b in entry["tokens_positive"]))
+        images.append({"file_name": image["file_name"], "boxes": boxes, "names": names})
+    return images
 
 
 def mmdet(path, label_map=None):
@@ -137,7 +161,13 @@ def tao(path):
     return images
 
 
-READERS = {"coco": coco, "mmdet": mmdet, "open-groundingdino": open_groundingdino, "tao": tao}
+READERS = {
+    "coco": coco,
+    "goldg": goldg,
+    "mmdet": mmdet,
+    "open-groundingdino": open_groundingdino,
+    "tao": tao,
+}
 
 if __name__ == "__main__":
     json.dump(READERS[sys.argv[1]](*sys.argv[2:]), sys.stdout)

@@ -3,7 +3,7 @@
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { findPython, runPython } from '../helpers/python.ts'
-import { exportTo, filesOf, type ExportSpec } from '../helpers/exports.ts'
+import { exportTo, filesOf, readJson, type ExportSpec } from '../helpers/exports.ts'
 import { makeRow, makeRun } from '../helpers/runs.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
@@ -202,4 +202,50 @@ describe.skipIf(PYTHON === undefined)('an ODVG export', () => {
       expect(images.map(({ boxes }) => boxes)).toEqual(BOXES)
     },
   )
+})
+
+describe.skipIf(PYTHON === undefined)('a GoldG export', () => {
+  interface Image {
+    readonly names: string[]
+    readonly boxes: number[][]
+  }
+
+  it('has every box on the words of its phrase, and none that GLIP would remove', async () => {
+    const to = await exported({ format: 'goldg' })
+
+    const images = (await read('goldg', path.join(to, 'annotations.json'))) as Image[]
+
+    expect(images.map(({ names }) => names.map((name) => name.toLowerCase()))).toEqual(NAMES)
+    expect(images[0]!.boxes[0]).toEqual([48, 60, 207, 299])
+  })
+
+  it('joins the spans of phrases that claim one box, and keeps thin boxes', async () => {
+    const folder = await temporaryFolder()
+    const row = makeRow({
+      boxes: [
+        ['two kites', 0.7, 10, 10, 50, 50],
+        ['a brown dog', 0.9, 10, 10, 50, 50],
+        ['a windy beach', 0.8, 639, 0, 640, 480],
+      ],
+    })
+    const runDir = await makeRun(folder, { rows: [row] })
+    await exportTo(runDir, path.join(folder, 'goldg'), { format: 'goldg' })
+
+    const file = path.join(folder, 'goldg/annotations.json')
+    const [image] = (await read('goldg', file)) as Image[]
+    const { annotations } = await readJson(file)
+
+    expect(image!.names).toEqual(['a brown dog two kites', 'a windy beach'])
+    expect(annotations).toMatchObject([
+      {
+        score: 0.9,
+        bbox: [10, 10, 40, 40],
+        tokens_positive: [
+          [0, 11],
+          [19, 28],
+        ],
+      },
+      { score: 0.8, bbox: [638, 0, 2, 480], tokens_positive: [[32, 45]] },
+    ])
+  })
 })
