@@ -150,7 +150,10 @@ function joins(words: readonly Word[], at: number): boolean {
 
 /** "elephants, 1 running" without its comma, "a battery last week": the number begins another phrase. */
 function startsAnew(words: readonly Word[], at: number): boolean {
-  return (words[at - 1]!.may & MAY.plural) !== 0 || /^(?:last|next)$/.test(words[at]!.lower)
+  const left = words[at - 1]!
+  if ((left.may & MAY.plural) !== 0 || /^(?:last|next)$/.test(words[at]!.lower)) return true
+  const isCounted = ((words[at + 1]?.may ?? 0) & MAY.plural) !== 0 && words[at]!.lower !== '1'
+  return isCounted && left.tag === 'N' && !NUMBERED.has(left.lower)
 }
 
 function isNumbered(words: readonly Word[], at: number): boolean {

@@ -36,7 +36,7 @@ export function tagAfter(words: readonly Word[], i: number): Tag | '' {
 
 /** Whether the lexicon allows the word to be a noun. */
 export function isNominal(word: Word): boolean {
-  return (word.may & NOMINAL) !== 0 || 'NPS'.includes(word.tag)
+  return ((word.may & NOMINAL) !== 0 && word.tag !== 'G') || 'NPS'.includes(word.tag)
 }
 
 /** Whether a noun follows with nothing but describing words between. */

@@ -53,6 +53,7 @@ const commonVerbs = new Set([...VERBS, ...NOUN_OR_VERB].flatMap((verb) => [verb,
 const oneOf = (text: string) => new Set(text.split(' '))
 const BE = oneOf("is are was were be been being am isn't aren't wasn't weren't")
 const HAVE = oneOf("has have had having hasn't haven't hadn't")
+const SUBJECTS = oneOf('i you he she we they')
 const ARTICLES = oneOf('a an the every no')
 const SINGULAR_ARTICLES = oneOf('a an one another each every this')
 const QUANTIFIERS = oneOf(
@@ -132,6 +133,8 @@ export const RULES: readonly TagRule[] = [
       const next = tagAfter(words, i)
       if (next === '' || 'IAOCKWT'.includes(next)) return 'O'
       const may = words[i + 1]!.may
+      // Its apostrophe forgotten: "its beautiful".
+      if (lower === 'its' && 'JR'.includes(next) && !isBeforeNoun(words, i)) return 'A'
       if (lower === 'both' && (may & MAY.base) !== 0 && (may & MAY.plural) === 0) return 'O'
       if (lower === 'her' && next === 'V' && (may & MAY.thirdPerson) !== 0) return 'O'
       if (QUANTIFIERS.has(lower) && next === 'G' && !modifiers.has(words[i + 1]!.lower)) return 'O'
@@ -148,6 +151,9 @@ export const RULES: readonly TagRule[] = [
       if (next === undefined || next.gap !== 'space' || !QUANTIFIERS.has(words[i]!.lower))
         return undefined
       if (next.tag === 'G' && !modifiers.has(next.lower) && !isCompound(words, i + 1)) return 'O'
+      const mayBeVerb = (next.may & MAY.base) !== 0 && (next.may & MAY.plural) === 0
+      if (mayBeVerb && words[i]!.lower !== 'one' && 'DO'.includes(tagAfter(words, i + 1) || 'X'))
+        return 'O'
       return words[i]!.lower === 'one' &&
         (next.may & MAY.thirdPerson) !== 0 &&
         tagBefore(words, i) !== 'J'
@@ -218,6 +224,9 @@ export const RULES: readonly TagRule[] = [
         const aux = words[i - 1]!.lower
         if (BE.has(aux) || HAVE.has(aux)) return undefined
         return (may & MAY.base) !== 0 || (isUnknown && tagAfter(words, i) !== 'N') ? 'V' : undefined
+      }
+      if (left === 'O' && isUnknown && SUBJECTS.has(words[i - 1]!.lower)) {
+        return 'DOIT'.includes(tagAfter(words, i) || 'X') ? 'V' : undefined
       }
       if ((may & VERBAL) === 0) return undefined
       if (left === 'W') return 'V'
@@ -551,6 +560,7 @@ export const RULES: readonly TagRule[] = [
       if (isBeforeNoun(words, i) || tagAfter(words, i) === 'C') return undefined
       const left = tagBefore(words, i)
       if (colours.has(lower) && left === 'I') return undefined
+      if (left === '' && tagAfter(words, i) === '') return undefined
       if ((may & MAY.noun) !== 0) return left === 'A' || left === 'R' ? undefined : 'N'
       if (colours.has(lower) && left !== 'D') return undefined
       if (/est$/.test(lower)) return undefined

@@ -50,7 +50,7 @@ export function createTagger(lexicon: Lexicon, without: ReadonlySet<string> = ne
       for (let i = 0; i < words.length; i++) {
         const word = words[i]!
         if (word.rule === 'fixed-group') continue
-        if (isCased && isCapitalName(words, i)) {
+        if ((isCased && isCapitalName(words, i)) || isUnitedStates(words, i, isCased)) {
           word.tag = 'P'
           word.rule = 'capital'
           continue
@@ -100,9 +100,13 @@ function usesCase(words: readonly Word[]): boolean {
   return content > 1 && capital * 2 < content + 1
 }
 
+/** "us" is a pronoun but for "the US". */
+function isUnitedStates(words: readonly Word[], i: number, isCased: boolean): boolean {
+  return words[i]!.text === 'US' && (isCased || words[i - 1]?.lower === 'the')
+}
+
 function isCapitalName(words: readonly Word[], i: number): boolean {
   const { text, gap, tag, may } = words[i]!
-  if (text === 'US') return true
   if (!/^\p{Lu}/u.test(text) || !'NPJVGE'.includes(tag)) return false
   if (tag === 'J' && (may & MAY.noun) === 0 && words[i]!.isKnown) return false
   // "TV", "SUV": capitals of their own, yet no name.

@@ -1,6 +1,8 @@
 // Words with exact offsets, and what stands between them. Own code instead of compromise's tokenizer:
 // hyphenated words stay whole, and no term is without a letter or digit.
 
+import { SPACED_COMPOUNDS, SPACED_SUFFIXES } from './words/compounds.ts'
+
 /**
  * What stands between a word and the one before it: nothing but spaces, one comma, quotation marks, or
  * anything else (which no phrase spans). The first word has `break`.
@@ -17,6 +19,8 @@ export interface Token {
   readonly gap: Gap
 }
 
+const compounds = new Set(SPACED_COMPOUNDS)
+const suffixes = new Set(SPACED_SUFFIXES)
 const WORD = /[\p{L}\p{N}\p{M}]/u
 const ABBREVIATIONS = new Set(
   'mr mrs ms dr st jr sr prof rev gen col sgt capt lt gov sen rep mt ft no vs inc ltd corp co'.split(
@@ -51,7 +55,31 @@ export function tokenize(text: string): readonly Token[] {
     previousEnd = end
     at = end
   }
-  return tokens
+  return text.includes(' - ') ? joinSpacedHyphens(text, tokens) : tokens
+}
+
+/** Makes one word of "t - shirt" and "tall - looking", which tokenized captions write so. */
+function joinSpacedHyphens(text: string, tokens: readonly Token[]): readonly Token[] {
+  const joined: Token[] = []
+  for (const token of tokens) {
+    const left = joined.at(-1)
+    if (left === undefined || !isSpacedCompound(text, left, token)) {
+      joined.push(token)
+      continue
+    }
+    joined[joined.length - 1] = {
+      ...left,
+      end: token.end,
+      text: text.slice(left.start, token.end),
+      lower: `${left.lower}-${token.lower}`,
+    }
+  }
+  return joined
+}
+
+function isSpacedCompound(text: string, left: Token, right: Token): boolean {
+  if (right.start !== left.end + 3 || text.slice(left.end, right.start) !== ' - ') return false
+  return suffixes.has(right.lower) || compounds.has(`${left.lower}-${right.lower}`)
 }
 
 const ADDRESS =
