@@ -143,7 +143,7 @@ class Drift:
         )
         if self.recall_at_1 is None:
             return text
-        return f"{text}; recall@1 {-self.recall_at_1:+.2f}, AP50 {-self.ap50:+.2f} points"
+        return f"{text}; recall@1 {0 - self.recall_at_1:+.2f}, AP50 {0 - self.ap50:+.2f} points"
 
 
 def drift(

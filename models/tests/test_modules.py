@@ -73,7 +73,7 @@ def test_deformable_convolution_of_onnx_runtime(golden, case):
 
 def test_deformable_convolution_gradients_are_those_of_its_output():
     generator = torch.Generator().manual_seed(0)
-    shapes = [(2, 3, 6, 5), (2, 18, 3, 3), (2, 9, 3, 3), (4, 3, 3, 3), (4,)]
+    shapes = [(2, 1, 4, 3), (2, 18, 2, 2), (2, 9, 2, 2), (2, 1, 3, 3), (2,)]
     inputs = [torch.randn(s, generator=generator, dtype=torch.float64).requires_grad_() for s in shapes]
 
     with torch.enable_grad():
