@@ -16,13 +16,13 @@ import { categoryPolicy, everyPhrase, orderCategories, type CategoryOf } from '.
 import { createCocoWriter, createGoldgWriter } from './coco-writer.ts'
 import { exportRecord } from './export-record.ts'
 import { copyImages, imageName } from './images.ts'
-import { createOdvgWriter } from './odvg-writer.ts'
+import { createJsonlWriter, createOdvgWriter } from './lines-writer.ts'
 import { createNegatives, type DrawNegatives } from './negatives.ts'
 import type { ExportOptions } from './options.ts'
 import { writeFolder, type OutputFolder } from './output-files.ts'
 import { toExportSample, withoutTwins, type ExportSample } from './sample.ts'
 
-export const EXPORT_FORMATS = ['odvg', 'coco', 'goldg'] as const
+export const EXPORT_FORMATS = ['odvg', 'coco', 'goldg', 'jsonl'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
 export interface ExportRequest {
@@ -58,6 +58,7 @@ const WRITERS: Readonly<Record<ExportFormat, (context: WriterContext) => ExportW
   odvg: createOdvgWriter,
   coco: createCocoWriter,
   goldg: createGoldgWriter,
+  jsonl: createJsonlWriter,
 }
 
 export interface ExportCounts extends FilterCounts {

@@ -21,10 +21,15 @@ export interface ExportPhrase {
   /** Half-open, Unicode code points of `caption`. */
   readonly span: readonly [number, number]
   readonly head: string
+  readonly lemma: string
 }
 
 export interface ExportSample {
   readonly key: string
+  /** URL or path of the image in the source; null when the bytes came with the row. */
+  readonly url: string | null
+  /** Of the image's bytes. */
+  readonly sha256: string
   /** Relative to the images' root, with forward slashes. */
   readonly fileName: string
   readonly width: number
@@ -50,9 +55,14 @@ export function toExportSample(
   const leading = leadingSpace(row.caption)
   const caption = pythonStrip(row.caption.replaceAll(GROWS_IN_LOWER_CASE, 'I'))
   const { toCodePoint } = codePointIndex(caption)
-  const phrases = row.phrases.map(({ start, end, head }): ExportPhrase => {
+  const phrases = row.phrases.map(({ start, end, head, lemma }): ExportPhrase => {
     const [from, to] = [start - leading, Math.min(end - leading, caption.length)]
-    return { text: caption.slice(from, to), span: [toCodePoint(from), toCodePoint(to)], head }
+    return {
+      text: caption.slice(from, to),
+      span: [toCodePoint(from), toCodePoint(to)],
+      head,
+      lemma,
+    }
   })
   const kept = regions.flatMap(({ phrase, score, box }): ExportRegion[] => {
     const category = categoryOf(normalName(phrases[phrase]!.text), row.phrases[phrase]!.lemma)
@@ -60,8 +70,8 @@ export function toExportSample(
     return [{ phrase, xyxy: fileBox(box, row.width, row.height), score: round(score, 4), category }]
   })
   if (kept.length === 0 && regions.length > 0) return undefined
-  const { key, width, height } = row
-  return { key, fileName, width, height, caption, phrases, regions: kept, negatives }
+  const { key, url, sha256, width, height } = row
+  return { key, url, sha256, fileName, width, height, caption, phrases, regions: kept, negatives }
 }
 
 /**

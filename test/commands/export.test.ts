@@ -75,7 +75,7 @@ describe('groundmill export', () => {
       'an unknown format',
       ['--format=voc'],
       2,
-      '--format voc is unknown; there are odvg, coco, goldg',
+      '--format voc is unknown; there are odvg, coco, goldg, jsonl',
     ],
     ['a dialect of COCO', ['--format=coco', '--dialect=tao'], 2, 'with --format odvg only'],
     ['an unknown key', ['--format=odvg', '--set=filter.scores=1'], 2, 'did you mean "score"?'],

@@ -128,6 +128,34 @@ describe('exportRun', () => {
     ])
   })
 
+  it('writes records for scripts as JSON Lines', async () => {
+    const row = makeRow({
+      caption: ' İzmir 🐕: a dog and kites',
+      phrases: ['a dog', 'kites/kites/kite'],
+      boxes: [['a dog', 0.9, 1, 2, 30, 40.126]],
+    })
+    const { folder, runDir } = await newRun(1, [row])
+
+    await exportTo(runDir, path.join(folder, 'jsonl'), { format: 'jsonl' })
+
+    expect(await readLines(path.join(folder, 'jsonl/annotations.jsonl'))).toEqual([
+      {
+        key: '0000000000',
+        url: 'https://example.org/0.jpg',
+        sha256: row.sha256,
+        file_name: '00000/0000000000.jpg',
+        width: 640,
+        height: 480,
+        caption: 'Izmir 🐕: a dog and kites',
+        phrases: [
+          { start: 9, end: 14, text: 'a dog', head: 'dog', lemma: 'dog' },
+          { start: 19, end: 24, text: 'kites', head: 'kites', lemma: 'kite' },
+        ],
+        regions: [{ phrase: 0, score: 0.9, box: [1, 2, 30, 40.13] }],
+      },
+    ])
+  })
+
   it('says what it holds and how it came to be', async () => {
     const { folder, runDir } = await newRun(10)
     const to = path.join(folder, 'export')
