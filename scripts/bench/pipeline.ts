@@ -38,6 +38,8 @@ const BUILT = 'dist/main.js'
 interface PipelineCost extends Cost {
   /** From the call to the first row. */
   readonly startSeconds: number
+  /** Share of the time from the first row to the last commit in which the graph ran. */
+  readonly busyPercent: number
   /** Sums over rows or shards of the time they waited for a stage; stages overlap. */
   readonly waited: Readonly<Record<string, number>>
 }
@@ -53,6 +55,8 @@ export interface PipelineResult {
   readonly ratio: number
   readonly ratios: readonly number[]
   readonly cpuMsPerImage: { readonly graph: number; readonly pipeline: number }
+  /** Share of the pipeline's time in which the graph ran; the rest it waited for work. */
+  readonly graphBusyPercent: number
   /** Alone, one image after another, ms per image; phrases in one batch. */
   readonly stageMs: StageTimes & { readonly phrases: number }
   /** Per shard; images to the tar, and all files of the shard encoded and synced. */
@@ -123,6 +127,7 @@ export const benchmark: Benchmark<PipelineResult> = {
           graph: of(({ graph }) => (graph.cpuSeconds * 1000) / images),
           pipeline: of(({ pipeline }) => (pipeline.cpuSeconds * 1000) / images),
         },
+        graphBusyPercent: of(({ pipeline }) => pipeline.busyPercent),
         stageMs: { phrases: phraseMs, ...stageMs },
         storeMs: of(({ pipeline }) => ((pipeline.waited['store'] ?? NaN) * 1000) / shards),
         commitMs: of(({ pipeline }) => ((pipeline.waited['commit'] ?? NaN) * 1000) / shards),
@@ -142,6 +147,7 @@ export const benchmark: Benchmark<PipelineResult> = {
       `bare graph  ${imagesPerSecond.graph.toFixed(1)} images/s, ${cpuMsPerImage.graph.toFixed(1)} CPU ms per image`,
       `whole run   ${imagesPerSecond.pipeline.toFixed(1)} images/s, ${cpuMsPerImage.pipeline.toFixed(1)} CPU ms per image`,
       `ratio ${result.ratio.toFixed(3)}, median of ${ratios.map((ratio) => ratio.toFixed(3)).join(' ')}`,
+      `the graph ran ${result.graphBusyPercent.toFixed(0)} % of the pipeline's time`,
       `ms per image, one stage after another: ${stages.join(', ')}`,
       `ms per shard: images stored ${result.storeMs.toFixed(1)}, files written ${result.commitMs.toFixed(1)}`,
       `not in the ratio: a run opens its model and plans in ${result.runStartSeconds.toFixed(1)} s; ` +
@@ -189,12 +195,15 @@ async function pipelineCost(config: Config, signal: AbortSignal): Promise<Pipeli
     const mark = { at: NaN, cpu: process.cpuUsage() }
     const lap = () => ({ at: performance.now(), cpu: process.cpuUsage() })
     let [begin, end] = [mark, mark]
+    let busyPercent = NaN
     const progress: Progress = {
       begin: () => {
         begin = lap()
       },
       advance: () => undefined,
-      note: () => undefined,
+      note: (_, fields) => {
+        busyPercent = Number(fields?.['teacherBusyPercent'] ?? busyPercent)
+      },
       warn: (message) => {
         throw new Error(message)
       },
@@ -215,6 +224,7 @@ async function pipelineCost(config: Config, signal: AbortSignal): Promise<Pipeli
       startSeconds: (begin.at - startedAt) / 1000,
       seconds: (end.at - begin.at) / 1000,
       cpuSeconds: (end.cpu.user + end.cpu.system - begin.cpu.user - begin.cpu.system) / 1e6,
+      busyPercent,
       waited,
     }
   } finally {

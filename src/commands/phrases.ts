@@ -4,12 +4,7 @@ import { z } from 'zod'
 import { loadConfig } from '../config.ts'
 import { InputError } from '../core/errors.ts'
 import { createPhraseExtractor } from '../nlp/extractor.ts'
-import {
-  createPhraseFinder,
-  type Explanation,
-  type PhraseInput,
-  type PhraseResult,
-} from '../nlp/find-phrases.ts'
+import type { Explanation, PhraseInput, PhraseResult } from '../nlp/find-phrases.ts'
 import { mapOrdered } from '../run/map-ordered.ts'
 import { collect, positiveInt, type RegisterCommand } from './command.ts'
 import { readJsonLines, writeJsonLines, type JsonLine } from './json-lines.ts'
@@ -70,6 +65,8 @@ Example:
       ])
       const lines = readJsonLines(addAbortSignal(io.signal, io.stdin), LINES_PER_BATCH)
       if (flags.explain) {
+        // Loaded when needed: its word lists take longer than the rest of the program.
+        const { createPhraseFinder } = await import('../nlp/find-phrases.ts')
         const finder = createPhraseFinder(caption, phrases)
         for await (const batch of parsed(lines)) {
           if (batch instanceof InputError) throw batch

@@ -165,8 +165,13 @@ export async function label(
   const images = createImageLoader(config.fetch, config.image, await loadHooks(config.fetch))
   const { runId } = manifest
   const tools = { runDir, runId, options: config.run, source, extractor, images, teacher }
+  const startedAt = performance.now()
+  const busyBefore = teacher.busySeconds
   try {
     await labelShards(shards, tools, progress, signal, commits)
+    const seconds = (performance.now() - startedAt) / 1000
+    const percent = Math.round((100 * (teacher.busySeconds - busyBefore)) / seconds)
+    progress.note(`the teacher ran ${percent} % of the time`, { teacherBusyPercent: percent })
   } finally {
     await images.close()
   }

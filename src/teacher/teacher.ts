@@ -30,6 +30,8 @@ export interface Teacher {
   readonly defaultScore: number
   /** Execution provider in use, e.g. "cpu". */
   readonly provider: string
+  /** Time that the model has run so far; what is missing to the clock's, it has waited for work. */
+  readonly busySeconds: number
   /**
    * Grounds the samples of one shard; one result per sample, in input order. Batches are formed from
    * the order of the samples alone, never from timing, so the same samples give the same bytes.

@@ -69,6 +69,7 @@ export class GlipTeacher implements Teacher {
   readonly #settings: GlipSettings
   readonly #atWork = pLimit(BATCHES_AT_WORK)
   #failures = 0
+  #busyMs = 0
 
   constructor(parts: GlipParts, settings: GlipSettings) {
     this.id = parts.folder.description.id
@@ -77,6 +78,10 @@ export class GlipTeacher implements Teacher {
     this.defaultScore = parts.folder.description.defaultScore
     this.#parts = parts
     this.#settings = settings
+  }
+
+  get busySeconds(): number {
+    return this.#busyMs / 1000
   }
 
   async *groundShard<S extends TeacherSample>(
@@ -225,9 +230,10 @@ export class GlipTeacher implements Teacher {
         resized: entry.resized,
       })),
     )
-    const { outputs } = await session.run(
+    const { outputs, milliseconds } = await session.run(
       feedsOf(rows, padded, folder.tokenizer.padId, description),
     )
+    this.#busyMs += milliseconds
     return Promise.all(
       batch.map(({ entry, prompt }, row) =>
         pixels.detect({
