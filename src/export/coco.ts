@@ -1,4 +1,4 @@
-// COCO instances (formats.md section 2). Ids count from 1 through all shards: an annotation with id 0
+// COCO instances. Ids count from 1 through all shards: an annotation with id 0
 // is taken for "unmatched" by pycocotools, and shards with ids of their own cannot be merged.
 
 import { round, type ExportSample } from './sample.ts'

@@ -1,4 +1,4 @@
-// The layout of MDETR and GoldG (formats.md section 3), as GLIP's ModulatedDataset and YOLO-World's mixed
+// The layout of MDETR and GoldG, as GLIP's ModulatedDataset and YOLO-World's mixed
 // grounding read it: COCO with one entry per caption, one category, and spans on every annotation.
 
 import type { CocoEntries, CocoIds } from './coco.ts'

@@ -1,4 +1,4 @@
-// ODVG, one image per line (formats.md section 1): three loaders, three dialects.
+// ODVG, one image per line: three loaders, three dialects.
 
 import type { OdvgDialect } from '../core/dialects.ts'
 import type { ExportSample } from './sample.ts'

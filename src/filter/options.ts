@@ -23,7 +23,7 @@ export const filterOptionsSchema = z
     /** Least score of a region; absent: the teacher's own, chosen on gold data. */
     score: share.optional(),
     /**
-     * Factors on the scores of some phrases, by phrase (lower case) or by head lemma, before every other
+     * Factors on the scores of some phrases, by phrase or by head lemma, before every other
      * rule: OWL-ST has 0.3 for names of a curated list among n-grams. The first entry that has it counts.
      */
     scale: z
@@ -45,7 +45,7 @@ export const filterOptionsSchema = z
         expression: share.optional(),
       })
       .prefault({}),
-    /** Other least scores, by phrase (lower case) or by head lemma; a phrase goes before its lemma, a lemma before a type. */
+    /** Other least scores, by phrase or by head lemma; a phrase goes before its lemma, a lemma before a type. */
     perPhraseScore: z.record(z.string(), share).default(() => ({})),
     /**
      * Keeps, of each head lemma, this share of its best candidates above `score`; the same for all
@@ -57,9 +57,9 @@ export const filterOptionsSchema = z
     nms: nmsSchema.prefault({}),
     /** A box that several phrases claim stays with the best of them. */
     bestLabelPerBox: z.boolean().default(false),
-    /** Only phrases of this list, by phrase (lower case) or by head lemma; absent: all. */
+    /** Only phrases of this list, by phrase or by head lemma; absent: all. */
     onlyPhrases: z.array(z.string().min(1)).min(1).optional(),
-    /** Phrases without regions, by phrase (lower case) or by head lemma. */
+    /** Phrases without regions, by phrase or by head lemma. */
     blockPhrases: z.array(z.string().min(1)).default(() => []),
     /**
      * What becomes of a phrase inside another one that has boxes, too. `span`: it goes if it lies inside

@@ -36,7 +36,9 @@ export function phraseType(phrase: Phrase): PhraseType {
 
 /** Scores by phrase, lemma or type in place of the common one. */
 export function leastScoreOf({ perPhraseScore, perTypeScore }: FilterOptions): LeastScore {
-  const scores = new Map(Object.entries(perPhraseScore))
+  const scores = new Map(
+    Object.entries(perPhraseScore).map(([text, score]) => [phraseName({ text }), score]),
+  )
   const hasTypes = Object.values(perTypeScore).some((one) => one !== undefined)
   if (scores.size === 0 && !hasTypes) return (_row, _phrase, score) => score
   return (row, index, score) => {

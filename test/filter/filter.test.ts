@@ -93,7 +93,7 @@ describe('filter.perPhraseScore', () => {
       'two kites 0.45',
     )
     expect(
-      kept(SCENE, { perTypeScore, perPhraseScore: { kite: 0.8, 'two kites': 0.3 } }),
+      kept(SCENE, { perTypeScore, perPhraseScore: { kite: 0.8, 'Two  kites': 0.3 } }),
     ).toContain('two kites 0.45')
   })
 })
