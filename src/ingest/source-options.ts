@@ -4,6 +4,7 @@ import { z } from 'zod'
 
 export const sourceTypes = [
   'parquet',
+  'arrow',
   'tsv',
   'csv',
   'jsonl',

@@ -25,6 +25,7 @@ import {
 import type { SourceFormat } from './source/format.ts'
 import { identify, listFiles } from './source/list-files.ts'
 import { ERROR_MESSAGE, mapRow, type ColumnMapping } from './source/map-row.ts'
+import { createArrowFormat } from './source/arrow.ts'
 import { createImg2datasetFormat, statusFileOf } from './source/img2dataset.ts'
 import { createJsonFormat } from './source/json-file.ts'
 import { createParquetFormat } from './source/parquet.ts'
@@ -166,6 +167,7 @@ interface Opened {
 
 const ENDINGS: Readonly<Record<Exclude<SourceType, 'folder'>, readonly string[]>> = {
   parquet: ['.parquet'],
+  arrow: ['.arrow', '.feather', '.ipc'],
   tsv: ['.tsv', '.tsv.gz'],
   csv: ['.csv', '.csv.gz'],
   jsonl: ['.jsonl', '.ndjson', '.jsonl.gz', '.ndjson.gz'],
@@ -303,6 +305,8 @@ function createFormat(
   switch (type) {
     case 'parquet':
       return createParquetFormat(store, tops)
+    case 'arrow':
+      return createArrowFormat(store, tops)
     case 'img2dataset':
       return createImg2datasetFormat(store, wanted, options)
     case 'json':
@@ -329,10 +333,9 @@ async function resolveColumns(
   store: SourceFiles,
   signal: AbortSignal,
 ): Promise<ColumnMapping> {
-  const { path: file, columns: known } = await firstColumns(
-    createFormat(type, [], options, store),
-    files,
-    signal,
+  const probe = createFormat(type, [], options, store)
+  const { path: file, columns: known } = await firstColumns(probe, files, signal).finally(() =>
+    probe.close?.(),
   )
   const isTar = type === 'webdataset' || type === 'img2dataset'
   const { keep, ...given } = options.columns
