@@ -60,7 +60,11 @@ function answer(request: ArrowRequest): ArrowReply {
       return { described: describe(Message.decode(request.metadata)) }
     case 'columns': {
       const reader = RecordBatchReader.from(request.stream).open()
-      return { columns: reader.schema.fields.map(({ name }) => name) }
+      const names: readonly unknown[] = reader.schema.fields.map(({ name }) => name)
+      const columns = names.filter((name) => typeof name === 'string')
+      // The types promise names, corrupted bytes do not.
+      if (columns.length < names.length) throw new Error('a column without a name')
+      return { columns }
     }
     case 'rows':
       return { rows: rowsOf(request) }
@@ -110,7 +114,7 @@ function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return value.slice()
   // A row hides its methods behind the names of its fields: told by its class alone.
   if (value instanceof StructRow || value instanceof MapRow) {
-    const fields = Object.entries(value.toJSON() as Readonly<Record<string, unknown>>)
+    const fields = Object.entries(value.toJSON())
     return Object.fromEntries(fields.map(([name, item]) => [name, plain(item)]))
   }
   // Vectors, and the words of a decimal.
