@@ -93,7 +93,7 @@ export function parseConfig(
 ): Config {
   if (!isTree(tree)) throw new ConfigError(`${where}: expected sections such as "teacher:"`)
   const merged = settings.reduce<Tree>(applySetting, tree)
-  const parsed = configSchema.safeParse(merged)
+  const parsed = configSchema.safeParse(merged, { reportInput: true })
   if (parsed.success) return parsed.data
   throw new ConfigError(`${where}:\n${parsed.error.issues.map(describeIssue).join('\n')}`)
 }
@@ -154,7 +154,10 @@ function isTree(value: unknown): value is Tree {
 
 function describeIssue(issue: z.core.$ZodIssue): string {
   const at = issue.path.map(String)
-  if (issue.code !== 'unrecognized_keys') return `  ${at.join('.') || '(top)'}: ${issue.message}`
+  if (issue.code !== 'unrecognized_keys') {
+    const given = issue.input === undefined ? '' : `; given: ${shortJson(issue.input)}`
+    return `  ${at.join('.') || '(top)'}: ${issue.message}${given}`
+  }
   const known = knownKeys(at)
   return issue.keys
     .map((key) => {
@@ -163,6 +166,11 @@ function describeIssue(issue: z.core.$ZodIssue): string {
       return `  ${[...at, key].join('.')}: unknown key; ${hint}`
     })
     .join('\n')
+}
+
+function shortJson(value: unknown): string {
+  const json = JSON.stringify(value)
+  return json.length <= 80 ? json : `${json.slice(0, 79)}…`
 }
 
 /** Keys that the schema has at a path, found in its JSON Schema so that unions and defaults are seen through. */

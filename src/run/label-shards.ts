@@ -45,7 +45,9 @@ export async function labelShards(
 
   const label = async (shard: Shard): Promise<CommitRecord | undefined> => {
     const drained = drain(signal, shard.end - shard.start)
+    let done = 0
     const onRow = () => {
+      done++
       drained.advance()
       progress.advance()
     }
@@ -56,6 +58,9 @@ export async function labelShards(
         AbortSignal.any([fatal.signal, drained.signal]),
         earlier.get(shard.id),
       )
+    } catch (error) {
+      progress.advance(-done)
+      throw error
     } finally {
       drained.end()
     }
@@ -70,6 +75,7 @@ export async function labelShards(
       try {
         const found = await findCommit(runDir, shard.id)
         const isDone = (found?.version ?? 0) > (earlier.get(shard.id)?.version ?? 0)
+        if (isDone) progress.advance(shard.end - shard.start)
         const record = (isDone ? found : await label(shard)) ?? (await findCommit(runDir, shard.id))
         if (record === undefined) throw new ShardError('published by another process, then removed')
         commits.set(shard.id, record)

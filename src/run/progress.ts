@@ -11,7 +11,8 @@ export type LogMode = 'auto' | 'bar' | 'json'
 export interface Progress {
   /** Rows in all, and rows that earlier processes finished. */
   begin(totalRows: number, doneRows: number): void
-  advance(): void
+  /** @param rows that have their end now, 1 if absent; negative: that must be done again */
+  advance(rows?: number): void
   /** A line for people; on a terminal it stands above the bar. */
   note(message: string, fields?: Readonly<Record<string, string | number>>): void
   /** A line that asks for attention. */
@@ -60,9 +61,9 @@ function barProgress(stderr: Stderr): Progress {
       pace = createPace(totalRows, doneRows)
       bar = bars.create(totalRows, doneRows, { rate: '-', eta_text: '-' })
     },
-    advance() {
-      const { rate, etaSeconds } = pace!.advance()
-      bar!.increment(1, { rate: rate.toFixed(1), eta_text: formatSeconds(etaSeconds) })
+    advance(rows = 1) {
+      const { rate, etaSeconds } = pace!.advance(rows)
+      bar!.increment(rows, { rate: rate.toFixed(1), eta_text: formatSeconds(etaSeconds) })
     },
     note: line,
     warn: (message) => {
@@ -94,8 +95,8 @@ function jsonProgress(stderr: Stderr): Progress {
       timer = setInterval(report, REPORT_EVERY_MS)
       timer.unref()
     },
-    advance() {
-      pace!.advance()
+    advance(rows = 1) {
+      pace!.advance(rows)
     },
     note: (message, fields = {}) => {
       log.info(fields, message)
@@ -119,7 +120,7 @@ interface PaceNow {
 }
 
 interface Pace {
-  advance(): PaceNow
+  advance(rows: number): PaceNow
   now(): PaceNow
 }
 
@@ -142,8 +143,8 @@ function createPace(total: number, initial: number): Pace {
   }
   return {
     now,
-    advance() {
-      done++
+    advance(rows) {
+      done += rows
       return now()
     },
   }

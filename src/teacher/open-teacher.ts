@@ -32,9 +32,11 @@ export async function openTeacher(
   log: Log,
 ): Promise<Teacher> {
   const folder = await readModelFolder(await findModel(teacher.model))
+  // Before threads are started: what is refused then would keep them, and the program, alive.
+  const settings = settingsOf(folder, teacher, prompt)
   const session = await openGraph(folder, teacher, log)
   const pixels = startPixelThreads(teacher.pixelThreads)
-  return new GlipTeacher({ folder, session, pixels }, settingsOf(folder, teacher, prompt))
+  return new GlipTeacher({ folder, session, pixels }, settings)
 }
 
 /** Identity and threshold of the configured model, without opening it. */

@@ -2,6 +2,7 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import YAML from 'yaml'
 import { describe, expect, it } from 'vitest'
+import { groundmill } from '../helpers/groundmill.ts'
 import { runMain } from '../helpers/run-main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { makeToyDataset } from '../helpers/toy-dataset.ts'
@@ -92,6 +93,24 @@ describe('groundmill run', () => {
       code: 65,
       stderr: expect.stringContaining('no rows') as string,
     })
+  })
+
+  it('ends, without a run to repair, when the teacher refuses its options', async () => {
+    const folder = await temporaryFolder()
+    const { config } = await makeToyDataset(path.join(folder, 'data'), { rows: 2 })
+    const run = path.join(folder, 'run')
+
+    const { code, stderr } = await groundmill(
+      'run',
+      config,
+      `--out=${run}`,
+      '--set=teacher.shortSide=200',
+      '--set=teacher.longSide=100',
+    )
+
+    expect(code).toBe(2)
+    expect(stderr).toContain('teacher.shortSide: 200 px is above the long side of 100 px')
+    await expect(fs.access(path.join(run, 'run.json'))).rejects.toThrow('ENOENT')
   })
 })
 
