@@ -26,14 +26,14 @@ const WITHOUT_RECIPE = [
 ]
 const MAX_DEFAULT_THREADS = 4
 
-const lineSchema = z.object({
-  id: z.json().optional(),
-  caption: z.string(),
-  /** For the extractor `supplied`; UTF-16 offsets. */
+const lineSchema = z.object({ id: z.json().optional(), caption: z.string() })
+/** For the extractor `supplied`; others do not look at "phrases". UTF-16 offsets. */
+const suppliedLineSchema = lineSchema.extend({
   phrases: z.array(z.object({ start: z.number(), end: z.number() })).optional(),
 })
 
-type Line = z.output<typeof lineSchema>
+type Line = z.output<typeof suppliedLineSchema>
+type Parse = (line: JsonLine) => Line
 
 export const registerPhrases: RegisterCommand = (program, io, finish) => {
   program
@@ -63,12 +63,14 @@ Example:
         ...(flags.config === undefined ? WITHOUT_RECIPE : []),
         ...flags.set,
       ])
+      const isSupplied = [phrases.extractor].flat().includes('supplied')
+      const parse = parseWith(isSupplied ? suppliedLineSchema : lineSchema)
       const lines = readJsonLines(addAbortSignal(io.signal, io.stdin), LINES_PER_BATCH)
       if (flags.explain) {
         // Loaded when needed: its word lists take longer than the rest of the program.
         const { createPhraseFinder } = await import('../nlp/find-phrases.ts')
         const finder = createPhraseFinder(caption, phrases)
-        for await (const batch of parsed(lines)) {
+        for await (const batch of parsed(lines, parse)) {
           if (batch instanceof InputError) throw batch
           const rows = batch.map((line) => {
             const { result, explanation } = finder.explain(inputOf(line))
@@ -82,7 +84,7 @@ Example:
       const threads = flags.threads ?? Math.min(os.availableParallelism(), MAX_DEFAULT_THREADS)
       const extractor = createPhraseExtractor(caption, phrases, threads)
       try {
-        const rows = mapOrdered(parsed(lines), threads * 2, async (batch) => {
+        const rows = mapOrdered(parsed(lines, parse), threads * 2, async (batch) => {
           if (batch instanceof InputError) return batch
           const results = await extractor.extract(batch.map(inputOf), io.signal)
           return batch.map((line, index) => rowOf(line, results[index]!))
@@ -104,6 +106,7 @@ Example:
  */
 async function* parsed(
   lines: AsyncIterable<readonly JsonLine[]>,
+  parse: Parse,
 ): AsyncGenerator<readonly Line[] | InputError> {
   let good: Line[] = []
   try {
@@ -121,15 +124,17 @@ async function* parsed(
   }
 }
 
-function parse({ line, value }: JsonLine): Line {
-  const result = lineSchema.safeParse(value)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const where = issue?.path.join('.') ?? ''
-  throw new InputError(
-    `line ${line}: ${where === '' ? '' : `"${where}": `}${issue?.message ?? 'not usable'}; ` +
-      'expected {"id"?: ..., "caption": "text"}',
-  )
+function parseWith(schema: typeof lineSchema | typeof suppliedLineSchema): Parse {
+  return ({ line, value }) => {
+    const result = schema.safeParse(value)
+    if (result.success) return result.data
+    const [issue] = result.error.issues
+    const where = issue?.path.join('.') ?? ''
+    throw new InputError(
+      `line ${line}: ${where === '' ? '' : `"${where}": `}${issue?.message ?? 'not usable'}; ` +
+        'expected {"id"?: ..., "caption": "text"}',
+    )
+  }
 }
 
 function inputOf({ caption, phrases }: Line): PhraseInput {

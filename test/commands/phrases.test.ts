@@ -97,7 +97,10 @@ describe('groundmill phrases', () => {
     })
   })
 
-  it('takes supplied spans', async () => {
+  it('takes supplied spans, and looks at them for that extractor alone', async () => {
+    const other = jsonLines({ caption: 'a red dog', phrases: ['dog'] })
+    expect((await phrases(other, '--explain')).rows[0]?.phrases).toHaveLength(1)
+
     const line = jsonLines({ caption: 'a red dog', phrases: [{ start: 6, end: 9 }] })
     const { rows } = await phrases(line, '--explain', '--set', 'phrases.extractor=supplied')
 
@@ -105,15 +108,15 @@ describe('groundmill phrases', () => {
   })
 
   it.each([
-    ['{"id": 1', 'line 3: is not JSON'],
-    ['{"text": "a dog"}', 'line 3: "caption": '],
-    ['["a dog"]', 'line 3: '],
-    [Buffer.from([0x22, 0xff, 0x22]), 'line 3: is not UTF-8'],
-  ])('stops at a bad line, named, after the results before it: %s', async (bad, message) => {
+    ['{"id": 1', 'line 3: is not JSON', ['--threads', '1']],
+    ['{"text": "a dog"}', 'line 3: "caption": ', ['--threads', '1']],
+    ['["a dog"]', 'line 3: ', ['--explain']],
+    [Buffer.from([0x22, 0xff, 0x22]), 'line 3: is not UTF-8', ['--explain']],
+  ])('stops at a bad line, named, after the results before it: %s', async (bad, message, flags) => {
     const good = `{"caption": "a dog"}\n\n`
     const input = Buffer.concat([Buffer.from(good), Buffer.from(bad), Buffer.from(`\n${good}`)])
 
-    const { code, rows, stderr } = await phrases(input, '--threads', '1')
+    const { code, rows, stderr } = await phrases(input, ...flags)
 
     expect(code).toBe(65)
     expect(stderr).toContain(message)

@@ -58,7 +58,7 @@ describe.skipIf(!hasGold)('on gold captions', () => {
     const { metrics, badSpans } = score('coco-grounded-dev', plain)
 
     expect(badSpans).toBe(0)
-    expect(metrics.nodet.r).toBeGreaterThanOrEqual(0.935)
+    expect(metrics.nodet.r).toBeGreaterThanOrEqual(0.94)
   })
 
   it('does little harm in web text', () => {
