@@ -35,6 +35,35 @@ describe('docs/sources.md', () => {
   })
 })
 
+describe('presets', () => {
+  const url = 'https://example.org/7.jpg'
+  const rows = {
+    laion: { SAMPLE_ID: 7, URL: url, TEXT: 'a red kettle', NSFW: 'UNLIKELY' },
+    're-laion': { URL: url, TEXT: 'a red kettle', LANGUAGE: 'en' },
+    'laion-coco': { URL: url, TEXT: 'kettle.jpg', top_caption: 'a red kettle' },
+    coyo: { id: 7, url, text: 'a red kettle' },
+    datacomp: { uid: '0'.repeat(32), url, text: 'a red kettle' },
+    cc2dataset: { uid: '0'.repeat(32), url, alt: 'a red kettle' },
+    mscoco: { URL: url, TEXT: 'a red kettle' },
+    grit: { id: 7, url, caption: 'a red kettle', noun_chunks: [[0, 12, 0.1, 0.1, 0.3, 0.6, 0.8]] },
+  } as const
+
+  it.each(Object.keys(rows) as (keyof typeof rows)[])('knows the columns of %s', async (preset) => {
+    const folder = await folderOf({ 'a.jsonl': JSON.stringify(rows[preset]) })
+
+    const items = await readSource({ preset, type: 'jsonl', files: path.join(folder, 'a.jsonl') })
+
+    expect(items).toEqual([
+      {
+        row: 0,
+        image: { kind: 'url', url },
+        caption: 'a red kettle',
+        ...(preset === 'grit' ? { supplied: [{ start: 0, end: 12 }] } : {}),
+      },
+    ])
+  })
+})
+
 describe('files of a source', () => {
   it('takes lists, patterns and folders, in a stable order', async () => {
     const folder = await folderOf({
