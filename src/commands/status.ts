@@ -1,7 +1,8 @@
+import { countConcepts, summarizeConcepts, type ConceptSummary } from '../nlp/concepts.ts'
 import { formatSummary } from '../run/format-summary.ts'
 import { readFailures, summarize } from '../run/summary.ts'
 import { openManifest } from '../store/run-manifest.ts'
-import { readCommits } from '../store/shards.ts'
+import { readCommits, readCommittedShards } from '../store/shards.ts'
 import type { RegisterCommand } from './command.ts'
 
 interface DamagedShard {
@@ -16,9 +17,10 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
       'Progress, rates, losses by reason and failed shards of a run, also while it runs.',
     )
     .argument('<dir>', 'run folder')
+    .option('--concepts', 'also count phrases and head nouns; reads every shard')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  groundmill status demo-run --json')
-    .action(async (dir: string, flags: { readonly json?: true }) => {
+    .addHelpText('after', '\nExample:\n  groundmill status demo-run --concepts --json')
+    .action(async (dir: string, flags: { readonly concepts?: true; readonly json?: true }) => {
       const manifest = await openManifest(dir)
       const damagedShards: DamagedShard[] = []
       const commits = await readCommits(dir, (shard, { message }) => {
@@ -26,12 +28,15 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
       })
       const summary = summarize(manifest, commits)
       const failedShards = await readFailures(dir, commits)
+      const concepts =
+        flags.concepts === true ? summarizeConcepts(await countConcepts(rowsOf(dir))) : undefined
       if (flags.json) {
-        const report = { dir, ...summary, failedShards, damagedShards }
+        const report = { dir, ...summary, failedShards, damagedShards, concepts }
         io.stdout.write(`${JSON.stringify(report)}\n`)
       } else {
         const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
         io.stdout.write(formatSummary(dir, summary) + table('failed shards', failed))
+        if (concepts !== undefined) io.stdout.write(formatConcepts(concepts))
       }
       for (const { error } of damagedShards) io.stderr.write(`groundmill: ${error}\n`)
       finish(damagedShards.length === 0 ? 0 : 65)
@@ -40,4 +45,21 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
 
 function table(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : `${title}\n${lines.join('')}`
+}
+
+async function* rowsOf(dir: string) {
+  for await (const shard of readCommittedShards(dir)) yield* shard.rows()
+}
+
+function formatConcepts(concepts: ConceptSummary): string {
+  const { total, distinctPhrases, singlePhrases, distinctHeads, singleHeads } = concepts
+  const top = concepts.topHeads.map(({ name, count }) => `  ${name}  ${count}\n`)
+  const tail = concepts.headHistogram.map(({ from, heads }) => `  from ${from}  ${heads} heads\n`)
+  return (
+    `concepts    ${total} phrases, ${distinctPhrases} different, ${singlePhrases} seen once\n` +
+    `heads       ${distinctHeads}, ${singleHeads} seen once; ${concepts.headsOfHalf} make up half, ` +
+    `${concepts.headsOfNineTenths} nine tenths\n` +
+    table('most frequent heads', top) +
+    table('heads by number of phrases', tail)
+  )
 }

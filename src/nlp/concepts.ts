@@ -1,5 +1,5 @@
 // How often each phrase and each head is asked for: which concepts a dataset has, and how long its tail
-// is. Counts are kept per shard and merged, in any order.
+// is.
 
 import type { Phrase } from '../core/types.ts'
 
@@ -42,26 +42,22 @@ export function conceptOf(text: string): string {
   return text.toLowerCase().replace(/\s+/g, ' ').replace(DETERMINERS, '')
 }
 
-/** Counts the phrases of rows, e.g. of groundings. */
-export function countConcepts(
-  rows: Iterable<{ readonly phrases: readonly Pick<Phrase, 'text' | 'lemma'>[] }>,
-): ConceptCounts {
+export interface ConceptRow {
+  readonly phrases: readonly Pick<Phrase, 'text' | 'lemma'>[]
+}
+
+/** Counts the phrases of rows, e.g. of groundings. Memory grows with the different concepts alone. */
+export async function countConcepts(
+  rows: Iterable<ConceptRow> | AsyncIterable<ConceptRow>,
+): Promise<ConceptCounts> {
   const counts = { phrases: new Map<string, number>(), heads: new Map<string, number>() }
-  for (const { phrases } of rows) {
+  for await (const { phrases } of rows) {
     for (const { text, lemma } of phrases) {
-      add(counts.phrases, conceptOf(text), 1)
-      add(counts.heads, lemma, 1)
+      addOne(counts.phrases, conceptOf(text))
+      addOne(counts.heads, lemma)
     }
   }
   return counts
-}
-
-/** Associative and commutative; counts of no rows are its neutral element. */
-export function mergeConcepts(a: ConceptCounts, b: ConceptCounts): ConceptCounts {
-  const merged = { phrases: new Map(a.phrases), heads: new Map(a.heads) }
-  for (const [name, count] of b.phrases) add(merged.phrases, name, count)
-  for (const [name, count] of b.heads) add(merged.heads, name, count)
-  return merged
 }
 
 /** @param top most frequent phrases and heads that are named */
@@ -82,8 +78,8 @@ export function summarizeConcepts({ phrases, heads }: ConceptCounts, top = 20): 
   }
 }
 
-function add(counts: Map<string, number>, name: string, count: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + count)
+function addOne(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
 }
 
 function ranked(counts: ReadonlyMap<string, number>): readonly Concept[] {

@@ -5,6 +5,7 @@ import { publishManifest } from '../../src/store/run-manifest.ts'
 import { beginAttempt, createShardsFolder } from '../../src/store/shards.ts'
 import { makeCommit, makeManifest } from '../helpers/commits.ts'
 import { runMain } from '../helpers/run-main.ts'
+import { makeRow, makeRun as makeGroundings } from '../helpers/runs.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 /** Three shards of ten rows; two are committed, the third failed. */
@@ -52,6 +53,28 @@ describe('groundmill status', () => {
       etaSeconds: 0.5,
       failedShards: [{ shard: 2, error: 'cannot open rows.tsv' }],
       damagedShards: [],
+    })
+  })
+
+  it('counts concepts over all shards', async () => {
+    const rows = [0, 1, 2].map((row) =>
+      makeRow({ row, phrases: ['a brown dog/dog', 'two kites/kites/kite'] }),
+    )
+    const runDir = await makeGroundings(await temporaryFolder(), { rows, samplesPerShard: 2 })
+
+    const text = await runMain('status', runDir, '--concepts')
+    const json = await runMain('status', runDir, '--concepts', '--json')
+
+    expect(text.stdout).toMatch(/concepts +6 phrases, 2 different, 0 seen once/)
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      concepts: {
+        total: 6,
+        distinctHeads: 2,
+        topHeads: [
+          { name: 'dog', count: 3 },
+          { name: 'kite', count: 3 },
+        ],
+      },
     })
   })
 
