@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from 'commander'
 import type { Io, RegisterCommand } from './commands/command.ts'
+import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
 import { registerPhrases } from './commands/phrases.ts'
 import { registerRetryFailed } from './commands/retry-failed.ts'
@@ -20,6 +21,7 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerPhrases,
   registerTeacher,
   registerRetryFailed,
+  registerDoctor,
 ]
 
 /** Promised by the command line's contract, not built yet. */

@@ -1,9 +1,16 @@
 import { countConcepts, summarizeConcepts, type ConceptSummary } from '../nlp/concepts.ts'
 import { formatSummary } from '../run/format-summary.ts'
+import { readHostFailures, type HostFailures } from '../run/host-failures.ts'
 import { readFailures, summarize } from '../run/summary.ts'
 import { openManifest } from '../store/run-manifest.ts'
 import { readCommits, readCommittedShards } from '../store/shards.ts'
-import type { RegisterCommand } from './command.ts'
+import { positiveInt, type RegisterCommand } from './command.ts'
+
+interface Flags {
+  readonly concepts?: true
+  readonly hosts?: number
+  readonly json?: true
+}
 
 interface DamagedShard {
   readonly shard: number
@@ -18,9 +25,10 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
     )
     .argument('<dir>', 'run folder')
     .option('--concepts', 'also count phrases and head nouns; reads every shard')
+    .option('--hosts <n>', 'also the hosts that lose most rows, from all rejects', positiveInt)
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  groundmill status demo-run --concepts --json')
-    .action(async (dir: string, flags: { readonly concepts?: true; readonly json?: true }) => {
+    .action(async (dir: string, flags: Flags) => {
       const manifest = await openManifest(dir)
       const damagedShards: DamagedShard[] = []
       const commits = await readCommits(dir, (shard, { message }) => {
@@ -30,17 +38,25 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
       const failedShards = await readFailures(dir, commits)
       const concepts =
         flags.concepts === true ? summarizeConcepts(await countConcepts(rowsOf(dir))) : undefined
+      const hosts =
+        flags.hosts === undefined ? undefined : await readHostFailures(dir, commits, flags.hosts)
       if (flags.json) {
-        const report = { dir, ...summary, failedShards, damagedShards, concepts }
+        const report = { dir, ...summary, failedShards, damagedShards, concepts, hosts }
         io.stdout.write(`${JSON.stringify(report)}\n`)
       } else {
         const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
         io.stdout.write(formatSummary(dir, summary) + table('failed shards', failed))
+        io.stdout.write(table('rows lost by host', (hosts ?? []).map(formatHost)))
         if (concepts !== undefined) io.stdout.write(formatConcepts(concepts))
       }
       for (const { error } of damagedShards) io.stderr.write(`groundmill: ${error}\n`)
       finish(damagedShards.length === 0 ? 0 : 65)
     })
+}
+
+function formatHost({ host, rows, reasons }: HostFailures): string {
+  const list = Object.entries(reasons).map(([code, count]) => `${code} ${count}`)
+  return `  ${String(rows).padStart(8)}  ${host}  ${list.join(', ')}\n`
 }
 
 function table(title: string, lines: readonly string[]): string {

@@ -63,6 +63,11 @@ describe('groundmill retry-failed', () => {
         reasons: { http_4xx: 3, http_429: 2, http_5xx: 2 },
       })
 
+      const hosts = await runMain('status', run, '--hosts=5')
+      expect(hosts.stdout).toMatch(
+        /rows lost by host\n +7  127.0.0.1  http_4xx 3, http_429 2, http_5xx 2/,
+      )
+
       // Nothing has changed: nothing is published.
       expect(await retry(run)).toMatchObject({
         rows: 4,

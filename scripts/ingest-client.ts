@@ -1,0 +1,70 @@
+// Our side of the ingest benchmark, in a process of its own: fetch, check, sha256, dHash, store in a
+// tar. argv: port, images, requests in flight, folder. Prints its cost as a line of JSON.
+
+import { setMaxListeners } from 'node:events'
+import path from 'node:path'
+import { SampleError } from '../src/core/errors.ts'
+import { fetchOptionsSchema, imageOptionsSchema } from '../src/ingest/options.ts'
+import { createImageLoader } from '../src/ingest/load-image.ts'
+import { mapOrdered } from '../src/run/map-ordered.ts'
+import { openFetchJournal } from '../src/store/fetch-journal.ts'
+import { createImagesTar } from '../src/store/images-tar.ts'
+import { createShardsFolder } from '../src/store/shards.ts'
+
+const [port, count, inFlight] = process.argv.slice(2).map(Number) as [number, number, number]
+const folder = process.argv[5]!
+
+const { signal } = new AbortController()
+setMaxListeners(0, signal)
+const started = performance.now()
+const loader = createImageLoader(
+  fetchOptionsSchema.parse({
+    concurrency: inFlight,
+    perHost: inFlight,
+    perHostPerSecond: 0,
+    allowAddresses: ['127.0.0.1/32'],
+    ports: 'any',
+    circuitFailures: 1000,
+  }),
+  imageOptionsSchema.parse({}),
+)
+await createShardsFolder(folder)
+const journal = await openFetchJournal(folder, 0, 1)
+const tar = createImagesTar(path.join(folder, 'images.tar'))
+async function* rows() {
+  for (let row = 0; row < count; row++) yield row
+}
+// As a run does: what is received waits in the journal, and is decoded in row order.
+const received = mapOrdered(rows(), count, async (row) => {
+  const url = `http://127.0.0.1:${port}/${row}.jpg`
+  try {
+    const { bytes } = await loader.receive({ kind: 'url', url }, signal)
+    return await journal.add(url, bytes)
+  } catch (error) {
+    if (!(error instanceof SampleError)) throw error
+    return { error }
+  }
+})
+const checked = mapOrdered(received, 4, async (fetched) =>
+  'error' in fetched ? undefined : loader.check(await fetched.read(), signal),
+)
+let images = 0
+let row = 0
+for await (const loaded of checked) {
+  const key = String(row++).padStart(10, '0')
+  if (loaded === undefined) continue
+  await tar.add(key, loaded.format, loaded.bytes)
+  images++
+}
+await tar.close()
+await journal.remove()
+await loader.close()
+const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
+process.stdout.write(
+  `${JSON.stringify({
+    images,
+    seconds: (performance.now() - started) / 1000,
+    cpuSeconds: (userCPUTime + systemCPUTime) / 1e6,
+    peakMb: maxRSS / 1024,
+  })}\n`,
+)

@@ -1,0 +1,40 @@
+import { loadConfig } from '../config.ts'
+import { diagnose, type Finding } from '../run/doctor.ts'
+import { collect, positiveInt, type RegisterCommand } from './command.ts'
+
+interface Flags {
+  readonly set: string[]
+  readonly rows: number
+  readonly out: string
+  readonly json?: true
+}
+
+export const registerDoctor: RegisterCommand = (program, io, finish) => {
+  program
+    .command('doctor')
+    .description(
+      'What is wrong here: Node, clock, disk, teacher, resolver, dataset, and how the first rows fare ' +
+        'without labelling. Writes nothing.',
+    )
+    .argument('[config]', 'YAML file, see configs/')
+    .option('--set <key=value>', 'override one option', collect, [])
+    .option('--rows <n>', 'rows of the dataset to try', positiveInt, 100)
+    .option('--out <dir>', 'where the run would be written', '.')
+    .option('--json', 'print findings as JSON')
+    .addHelpText('after', '\nExample:\n  groundmill doctor configs/demo.yaml --rows 20')
+    .action(async (file: string | undefined, flags: Flags) => {
+      const config = await loadConfig(file, flags.set)
+      const findings: Finding[] = []
+      for await (const finding of diagnose(config, flags.rows, flags.out, io.signal)) {
+        findings.push(finding)
+        if (!flags.json) io.stdout.write(format(finding))
+      }
+      if (flags.json) io.stdout.write(`${JSON.stringify({ findings })}\n`)
+      finish(findings.some(({ status }) => status === 'fail') ? 1 : 0)
+    })
+}
+
+function format({ check, status, detail, advice }: Finding): string {
+  const line = `${status.padEnd(5)}${check.padEnd(10)}${detail}\n`
+  return advice === undefined || status === 'ok' ? line : `${line}${' '.repeat(15)}-> ${advice}\n`
+}
