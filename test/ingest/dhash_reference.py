@@ -6,6 +6,7 @@ n-th pixel per axis where a cell is 64 px or longer (n = size // 32). Bit: brigh
 
 import sys
 from fractions import Fraction
+from itertools import pairwise
 
 from PIL import Image
 
@@ -30,7 +31,7 @@ def dhash(image: Image.Image) -> str:
                 299 * r + 587 * g + 114 * b for y in rows for x in columns for r, g, b in [pixels[x, y]]
             ]
             means.append(Fraction(sum(lumas), len(lumas)))
-        for left, right in zip(means, means[1:]):
+        for left, right in pairwise(means):
             bits = bits << 1 | (right > left)
     return f"{bits:016x}"
 
