@@ -21,7 +21,7 @@ import {
   folderColumns,
   identifyFolder,
 } from './source/folder.ts'
-import type { SourceFormat } from './source/format.ts'
+import { readOrDamage, type SourceFormat } from './source/format.ts'
 import { identify, listFiles } from './source/list-files.ts'
 import { ERROR_MESSAGE, mapRow, type ColumnMapping } from './source/map-row.ts'
 import { createArrowFormat } from './source/arrow.ts'
@@ -96,7 +96,7 @@ function toSource(opened: Opened, options: SourceOptions, store: SourceFiles): C
         const imageRoot = imageRootOf(file)
         const mapping = { columns, captionIndex, phraseUnits, maxImageBytes, imageRoot }
         const position = index === cursor.file ? cursor.position : undefined
-        for await (const raw of format.read(file, position, readSignal)) {
+        for await (const raw of readOrDamage(format, file, position, readSignal)) {
           const mapped = 'code' in raw ? raw : mapRow(raw.fields, mapping)
           yield 'code' in mapped
             ? { row, ...mapped, detail: cleanDetail(mapped.detail) }

@@ -8,10 +8,8 @@ import type { Described } from './arrow-worker.ts'
 import type { OpenFile, SourceFiles } from './files.ts'
 import {
   badPosition,
-  damagedRow,
   DamagedFile,
-  isDamage,
-  isMarked,
+  marksOrDamage,
   shortPath,
   type RawRow,
   type SourceFormat,
@@ -61,34 +59,27 @@ export function createArrowFormat(files: SourceFiles, wanted: readonly string[])
         await file.close()
       }
     },
-    marks: async function* (path, grid, signal) {
-      const file = await files.openForward(path, signal)
-      let row = 0
-      try {
-        for await (const { kind, rows, offset, dictionaries } of walk(file, thread, undefined)) {
-          signal.throwIfAborted()
-          if (kind !== 'batch') continue
-          const { first, stride } = grid
-          const next = row <= first ? first : first + Math.ceil((row - first) / stride) * stride
-          for (let at = next; at < row + rows; at += stride) {
-            yield { row: at, position: { offset, row: at - row, dictionaries: [...dictionaries] } }
+    marks: (path, grid, signal) =>
+      marksOrDamage(grid, async function* (seen) {
+        const file = await files.openForward(path, signal)
+        try {
+          for await (const { kind, rows, offset, dictionaries } of walk(file, thread, undefined)) {
+            signal.throwIfAborted()
+            if (kind !== 'batch') continue
+            const { first, stride } = grid
+            const row = seen.rows
+            const next = row <= first ? first : first + Math.ceil((row - first) / stride) * stride
+            for (let at = next; at < row + rows; at += stride) {
+              const position = { offset, row: at - row, dictionaries: [...dictionaries] }
+              yield { row: at, position }
+            }
+            seen.rows += rows
           }
-          row += rows
+        } finally {
+          await file.close()
         }
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        if (isMarked(row, grid)) yield { row, position: { damage: error.message } }
-        row++
-      } finally {
-        await file.close()
-      }
-      yield { rows: row }
-    },
+      }),
     read: async function* (path, position, signal) {
-      if (isDamage(position)) {
-        yield damagedRow(path, position)
-        return
-      }
       const start = position === undefined ? undefined : toPosition(path, position)
       const file = await files.openForward(path, signal)
       let first = start?.row ?? 0
@@ -100,9 +91,6 @@ export function createArrowFormat(files: SourceFiles, wanted: readonly string[])
           yield* readBatch(path, file, thread, { message, schema, first, wanted }, signal)
           first = 0
         }
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        yield damagedRow(path, { damage: error.message })
       } finally {
         await file.close()
       }

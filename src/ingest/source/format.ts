@@ -27,11 +27,16 @@ export interface SourceFormat {
    * @throws InputError if it cannot be read at all
    */
   columns(path: string, signal: AbortSignal): Promise<readonly string[]>
-  /** The positions of rows `first`, `first + stride`, ... of one file, then its row count. */
+  /**
+   * The positions of rows `first`, `first + stride`, ... of one file, then its row count. Where the
+   * file is damaged, one more row stands for the rest of it: see `marksOrDamage`.
+   */
   marks(path: string, grid: Grid, signal: AbortSignal): AsyncIterable<Mark>
   /**
    * Rows of one file from a position (undefined: from its first row) to its end. A row's number in
-   * the file counts from 0 at the file's start; what is damaged gives rows of its own.
+   * the file counts from 0 at the file's start. To be called by `readOrDamage`.
+   *
+   * @throws DamagedFile where the rest of the file cannot be read; the plan has one row for it
    */
   read(path: string, position: Json | undefined, signal: AbortSignal): AsyncIterable<RawRow>
   close?(): Promise<void>
@@ -58,12 +63,47 @@ export function badPosition(path: string, position: Json): InputError {
   return new InputError(`${path}: ${JSON.stringify(position)} is no position of this format`)
 }
 
-/** The position of the row that stands for what cannot be read of a file. */
-export interface Damage {
-  readonly damage: string
+/**
+ * The marks of a file that may turn out to be damaged: its last row then stands for what cannot be
+ * read, and its position says why.
+ *
+ * @param marks counts the rows it has seen; the row count is given here
+ */
+export async function* marksOrDamage(
+  grid: Grid,
+  marks: (seen: { rows: number }) => AsyncIterable<Mark>,
+): AsyncGenerator<Mark> {
+  const seen = { rows: 0 }
+  try {
+    yield* marks(seen)
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error
+    if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { damage: error.message } }
+    seen.rows++
+  }
+  yield { rows: seen.rows }
 }
 
-export function isDamage(position: Json | undefined): position is { readonly damage: string } {
+/** The rows of a file from a position on; the last one a reject where the rest is damaged. */
+export async function* readOrDamage(
+  format: SourceFormat,
+  path: string,
+  position: Json | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<RawRow> {
+  if (isDamage(position)) {
+    yield damagedRow(path, position.damage)
+    return
+  }
+  try {
+    yield* format.read(path, position, signal)
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error
+    yield damagedRow(path, error.message)
+  }
+}
+
+function isDamage(position: Json | undefined): position is { readonly damage: string } {
   return (
     typeof position === 'object' &&
     position !== null &&
@@ -73,7 +113,7 @@ export function isDamage(position: Json | undefined): position is { readonly dam
 }
 
 /** The row that stands for what cannot be read of a file. */
-export function damagedRow(path: string, { damage }: Damage): RejectedRow {
+export function damagedRow(path: string, damage: string): RejectedRow {
   return { code: 'source_damaged', detail: `${shortPath(path)}: ${damage}` }
 }
 

@@ -11,6 +11,7 @@ import {
   badPosition,
   damagedRow,
   isMarked,
+  readOrDamage,
   shortPath,
   type Fields,
   type RejectedRow,
@@ -44,12 +45,12 @@ export function createImg2datasetFormat(
         await files.describe(file, signal)
       } catch (error) {
         if (!(error instanceof InputError)) throw error
-        return [damagedRow(tar, { damage: `no ${shortPath(file)}: what failed is not known` })]
+        return [damagedRow(tar, `no ${shortPath(file)}: what failed is not known`)]
       }
       const failed: RejectedRow[] = []
       const missing: RejectedRow[] = []
       let keys: ReadonlySet<string> | undefined
-      for await (const row of statuses.read(file, undefined, signal)) {
+      for await (const row of readOrDamage(statuses, file, undefined, signal)) {
         if ('code' in row) {
           failed.push(row)
         } else if (row.fields['status'] !== 'success') {
@@ -59,7 +60,7 @@ export function createImg2datasetFormat(
           const key = String(row.fields['key'])
           if (keys.has(key)) continue
           const damage = `holds no ${key}, which ${shortPath(file)} calls a success`
-          missing.push({ ...damagedRow(tar, { damage }), ...urlOf(row.fields) })
+          missing.push({ ...damagedRow(tar, damage), ...urlOf(row.fields) })
         }
       }
       return [...failed, ...missing]
@@ -71,7 +72,7 @@ export function createImg2datasetFormat(
       let row = 0
       for await (const mark of pairs.marks(path, grid, signal)) {
         if ('rows' in mark) row = mark.rows
-        else yield mark
+        else yield { row: mark.row, position: { pair: mark.position } }
       }
       for (const index of (await lostOf(path, signal)).keys()) {
         if (isMarked(row, grid)) yield { row, position: { lost: index } }
@@ -80,8 +81,8 @@ export function createImg2datasetFormat(
       yield { rows: row }
     },
     read: async function* (path, position, signal) {
-      const first = lostIndex(path, position)
-      if (first === undefined) yield* pairs.read(path, position, signal)
+      const { pair, lost: first } = toPosition(path, position)
+      if (first === undefined) yield* readOrDamage(pairs, path, pair, signal)
       yield* (await lostOf(path, signal)).slice(first ?? 0)
     },
     close: async () => {
@@ -91,9 +92,18 @@ export function createImg2datasetFormat(
   }
 }
 
-function lostIndex(path: string, position: Json | undefined): number | undefined {
-  if (typeof position !== 'object' || position === null || !('lost' in position)) return undefined
-  if (typeof position.lost === 'number') return position.lost
+/** Where reading begins: at a pair of the tar, its position there, or at one of the rows after them. */
+interface Position {
+  readonly pair?: Json
+  readonly lost?: number
+}
+
+function toPosition(path: string, position: Json | undefined): Position {
+  if (position === undefined) return {}
+  if (typeof position === 'object' && position !== null) {
+    if ('pair' in position && position.pair !== undefined) return { pair: position.pair }
+    if ('lost' in position && typeof position.lost === 'number') return { lost: position.lost }
+  }
   throw badPosition(path, position)
 }
 

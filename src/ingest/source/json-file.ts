@@ -8,10 +8,9 @@ import { createCache } from './cache.ts'
 import type { SourceFiles } from './files.ts'
 import {
   badPosition,
-  damagedRow,
   DamagedFile,
-  isDamage,
   isMarked,
+  marksOrDamage,
   shortPath,
   type Fields,
   type RawRow,
@@ -149,38 +148,22 @@ export function createJsonFormat(
         throw new InputError(`${path}: ${error.message}`, { cause: error })
       }
     },
-    marks: async function* (path, grid, signal) {
-      let row = 0
-      try {
+    marks: (path, grid, signal) =>
+      marksOrDamage(grid, async function* (seen) {
         const layout = await layoutOf(path, signal)
         let ends: Offsets = firstOffsets(layout)
         for await (const records of rows(path, layout, ends, signal)) {
           const starts = mapValues(records, ({ offset }) => offset)
-          if (isMarked(row, grid)) yield { row, position: { ...ends, ...starts } }
+          if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { ...ends, ...starts } }
           ends = { ...ends, ...mapValues(records, ({ next }) => next) }
-          row++
+          seen.rows++
         }
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        if (isMarked(row, grid)) yield { row, position: { damage: error.message } }
-        row++
-      }
-      yield { rows: row }
-    },
+      }),
     read: async function* (path, position, signal) {
-      if (isDamage(position)) {
-        yield damagedRow(path, position)
-        return
-      }
-      try {
-        const layout = await layoutOf(path, signal)
-        const start = position === undefined ? firstOffsets(layout) : toOffsets(path, position)
-        for await (const records of rows(path, layout, start, signal)) {
-          yield await toRow(path, layout, records, signal)
-        }
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        yield damagedRow(path, { damage: error.message })
+      const layout = await layoutOf(path, signal)
+      const start = position === undefined ? firstOffsets(layout) : toOffsets(path, position)
+      for await (const records of rows(path, layout, start, signal)) {
+        yield await toRow(path, layout, records, signal)
       }
     },
     close: async () => {

@@ -8,8 +8,8 @@ import { InputError, ShardError, messageOf } from '../../core/errors.ts'
 import { createCache } from './cache.ts'
 import type { SourceFiles } from './files.ts'
 import {
-  damagedRow,
   DamagedFile,
+  marksOrDamage,
   shortPath,
   toNumber,
   type Fields,
@@ -86,20 +86,16 @@ export function createParquetFormat(files: SourceFiles, wanted: readonly string[
         throw new InputError(`${path}: ${error.message}`, { cause: error })
       }
     },
-    marks: async function* (path, { first, stride }, signal) {
-      signal.throwIfAborted()
-      const rows = await orDamage(footerOf(path, signal).then(rowCount))
-      const count = typeof rows === 'number' ? rows : 1
-      for (let row = first; row < count; row += stride) yield { row, position: row }
-      yield { rows: count }
-    },
+    marks: (path, grid, signal) =>
+      marksOrDamage(grid, async function* (seen) {
+        signal.throwIfAborted()
+        seen.rows = rowCount(await footerOf(path, signal))
+        const { first, stride } = grid
+        for (let row = first; row < seen.rows; row += stride) yield { row, position: row }
+      }),
     read: async function* (path, position, signal) {
       const first = position === undefined ? 0 : toNumber(path, position)
-      const footer = await orDamage(footerOf(path, signal))
-      if (footer instanceof DamagedFile) {
-        yield damagedRow(path, { damage: footer.message })
-        return
-      }
+      const footer = await footerOf(path, signal)
       const columns = topColumns(footer).filter((name) => wanted.includes(name))
       for (const range of windowsFrom(footer, first, columns)) {
         signal.throwIfAborted()
@@ -241,15 +237,6 @@ function rowCount(footer: FileMetaData): number {
 
 function topColumns(footer: FileMetaData): readonly string[] {
   return parquetSchema(footer).children.map((child) => child.element.name)
-}
-
-async function orDamage<T>(promise: Promise<T>): Promise<T | DamagedFile> {
-  try {
-    return await promise
-  } catch (error) {
-    if (error instanceof DamagedFile) return error
-    throw error
-  }
 }
 
 /** Runs with the file open; every slice is a read of its own. */

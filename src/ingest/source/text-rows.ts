@@ -4,11 +4,9 @@ import { InputError, messageOf } from '../../core/errors.ts'
 import type { SourceOptions } from '../source-options.ts'
 import type { SourceFiles } from './files.ts'
 import {
-  type Damage,
-  damagedRow,
   DamagedFile,
-  isDamage,
   isMarked,
+  marksOrDamage,
   type Fields,
   type RawRow,
   shortPath,
@@ -144,12 +142,12 @@ function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions
     return head
   }
 
-  /** The records of rows, in batches; where the file is damaged, the last item is its damage. */
+  /** The records of rows, in batches. */
   async function* rowRecords(
     path: string,
     position: number | undefined,
     signal: AbortSignal,
-  ): AsyncGenerator<readonly RawRecord[] | Damage> {
+  ): AsyncGenerator<readonly RawRecord[]> {
     let reached = position ?? 0
     try {
       const start = position ?? (await headOf(path, signal)).start
@@ -159,7 +157,7 @@ function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions
       }
     } catch (error) {
       if (!(error instanceof DamagedFile)) throw error
-      yield { damage: `at byte ${reached}: ${error.message}` }
+      throw new DamagedFile(`at byte ${reached}: ${error.message}`, { cause: error })
     }
   }
 
@@ -181,28 +179,18 @@ function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions
         throw new InputError(`${path}: ${error.message}`, { cause: error })
       }
     },
-    marks: async function* (path, grid, signal) {
-      let row = 0
-      for await (const batch of rowRecords(path, undefined, signal)) {
-        const positions = 'damage' in batch ? [{ ...batch }] : batch.map(({ offset }) => offset)
-        for (const position of positions) {
-          if (isMarked(row, grid)) yield { row, position }
-          row++
+    marks: (path, grid, signal) =>
+      marksOrDamage(grid, async function* (seen) {
+        for await (const batch of rowRecords(path, undefined, signal)) {
+          for (const { offset: position } of batch) {
+            if (isMarked(seen.rows, grid)) yield { row: seen.rows, position }
+            seen.rows++
+          }
         }
-      }
-      yield { rows: row }
-    },
+      }),
     read: async function* (path, position, signal) {
-      if (isDamage(position)) {
-        yield damagedRow(path, position)
-        return
-      }
       const start = position === undefined ? undefined : toNumber(path, position)
       for await (const batch of rowRecords(path, start, signal)) {
-        if ('damage' in batch) {
-          yield damagedRow(path, batch)
-          continue
-        }
         const columns = dialect.hasHeader ? (await headOf(path, signal)).columns : []
         for (const record of batch) yield toRow(record, path, columns)
       }

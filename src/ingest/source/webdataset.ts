@@ -7,10 +7,9 @@ import type { SourceOptions } from '../source-options.ts'
 import type { OpenFile, SourceFiles } from './files.ts'
 import {
   badPosition,
-  damagedRow,
   DamagedFile,
-  isDamage,
   isMarked,
+  marksOrDamage,
   shortPath,
   type Fields,
   type RawRow,
@@ -58,42 +57,34 @@ export function createWebDatasetFormat(
       }
       return []
     },
-    marks: async function* (path, grid, signal) {
-      const file = await files.openForward(path, signal)
-      const keys = new Set<string>()
-      let row = 0
-      // Held back until all rows up to the next mark have been seen.
-      let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
-      try {
-        for await (const { key, offset, reject } of samples(file, 0)) {
-          signal.throwIfAborted()
-          if (row === MAX_SAMPLES) {
-            throw new DamagedFile(`more than ${MAX_SAMPLES} samples, from byte ${offset} on`)
+    marks: (path, grid, signal) =>
+      marksOrDamage(grid, async function* (seen) {
+        const file = await files.openForward(path, signal)
+        const keys = new Set<string>()
+        // Held back until all rows up to the next mark have been seen.
+        let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
+        try {
+          for await (const { key, offset, reject } of samples(file, 0)) {
+            signal.throwIfAborted()
+            const row = seen.rows
+            if (row === MAX_SAMPLES) throw tooManySamples(offset)
+            if (isMarked(row, grid)) {
+              if (mark !== undefined) yield mark
+              mark = { row, position: { offset, repeated: [] } }
+            }
+            const isRepeated = reject === undefined && keys.size === keys.add(key).size
+            if (isRepeated) mark?.position.repeated.push(row - mark.row)
+            seen.rows++
           }
-          if (isMarked(row, grid)) {
-            if (mark !== undefined) yield mark
-            mark = { row, position: { offset, repeated: [] } }
-          }
-          const isRepeated = reject === undefined && keys.size === keys.add(key).size
-          if (isRepeated) mark?.position.repeated.push(row - mark.row)
-          row++
+        } catch (error) {
+          if (error instanceof DamagedFile && mark !== undefined) yield mark
+          throw error
+        } finally {
+          await file.close()
         }
         if (mark !== undefined) yield mark
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        if (mark !== undefined) yield mark
-        if (isMarked(row, grid)) yield { row, position: { damage: error.message } }
-        row++
-      } finally {
-        await file.close()
-      }
-      yield { rows: row }
-    },
+      }),
     read: async function* (path, position, signal) {
-      if (isDamage(position)) {
-        yield damagedRow(path, position)
-        return
-      }
       const start = position === undefined ? undefined : toPosition(path, position)
       const file = await files.openForward(path, signal)
       const repeated = new Set(start?.repeated)
@@ -103,9 +94,7 @@ export function createWebDatasetFormat(
       try {
         for await (const sample of samples(file, start?.offset ?? 0)) {
           signal.throwIfAborted()
-          if (row === MAX_SAMPLES) {
-            throw new DamagedFile(`more than ${MAX_SAMPLES} samples, from byte ${sample.offset} on`)
-          }
+          if (row === MAX_SAMPLES) throw tooManySamples(sample.offset)
           const isRepeated =
             keys === undefined
               ? repeated.has(row)
@@ -118,14 +107,15 @@ export function createWebDatasetFormat(
           yield 'code' in raw ? { ...raw, detail: `${shortPath(path)}: ${raw.detail}` } : raw
           row++
         }
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        yield damagedRow(path, { damage: error.message })
       } finally {
         await file.close()
       }
     },
   }
+}
+
+function tooManySamples(offset: number): DamagedFile {
+  return new DamagedFile(`more than ${MAX_SAMPLES} samples, from byte ${offset} on`)
 }
 
 /** The keys of a tar as far as it can be read. */
