@@ -173,7 +173,7 @@ const ENDINGS: Readonly<Record<Exclude<SourceType, 'folder'>, readonly string[]>
   jsonl: ['.jsonl', '.ndjson', '.jsonl.gz', '.ndjson.gz'],
   json: ['.json', '.json.gz'],
   flickr30k: ['.token'],
-  webdataset: ['.tar'],
+  webdataset: ['.tar', '.tar.gz', '.tgz'],
   img2dataset: ['.tar'],
 }
 

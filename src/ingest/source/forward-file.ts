@@ -2,19 +2,28 @@
 // from what came, a jump begins a new stream there. So a tar over the network costs one pass.
 
 import type { OpenFile } from './files.ts'
+import { DamagedFile } from './format.ts'
 
-/** Bytes kept behind the last read, for steps back. */
-const KEPT = 8 * 2 ** 20
-/** A gap up to this size is read and dropped; a larger one is jumped over. */
-const MAX_GAP = 2 ** 20
+export interface ForwardOptions {
+  /** Kept behind the last read, for steps back. */
+  readonly keptBytes: number
+  /** A gap up to this size is read and dropped; a larger one is jumped over. */
+  readonly maxGapBytes: number
+}
+
+const defaults: ForwardOptions = { keptBytes: 8 * 2 ** 20, maxGapBytes: 2 ** 20 }
 
 /**
+ * A stream that turns out to be damaged is a file that ends there; a read that begins at its end throws
+ * the DamagedFile. So what can be read does not depend on how much is asked for at once.
+ *
  * @param size Infinity where it is not known
  * @param stream bytes from an offset to the end of the file
  */
 export function createForwardFile(
   size: number,
   stream: (offset: number) => AsyncIterable<Buffer>,
+  { keptBytes, maxGapBytes }: ForwardOptions = defaults,
 ): OpenFile {
   let source: AsyncIterator<Buffer> | undefined
   // Consecutive; the first begins at `start`, the last ends at `end`.
@@ -22,6 +31,7 @@ export function createForwardFile(
   let start = 0
   let end = 0
   let ended = false
+  let damage: DamagedFile | undefined
 
   const restart = async (offset: number): Promise<void> => {
     await source?.return?.()
@@ -30,9 +40,14 @@ export function createForwardFile(
     start = offset
     end = offset
     ended = false
+    damage = undefined
   }
   const advance = async (from: AsyncIterator<Buffer>, keepFrom: number): Promise<void> => {
-    const next = await from.next()
+    const next = await from.next().catch((error: unknown) => {
+      if (!(error instanceof DamagedFile)) throw error
+      damage = error
+      return { done: true, value: undefined } as const
+    })
     if (next.done === true) {
       ended = true
       return
@@ -40,7 +55,7 @@ export function createForwardFile(
     chunks.push(next.value)
     end += next.value.length
     for (let first = chunks[0]; first !== undefined; first = chunks[0]) {
-      if (start + first.length > keepFrom - KEPT) break
+      if (start + first.length > keepFrom - keptBytes) break
       chunks.shift()
       start += first.length
     }
@@ -49,10 +64,10 @@ export function createForwardFile(
     size,
     read: async (from, length) => {
       const until = Math.min(from + length, size)
-      if (source === undefined || from < start || from > end + MAX_GAP) await restart(from)
+      if (source === undefined || from < start || from > end + maxGapBytes) await restart(from)
       while (source !== undefined && end < until && !ended) await advance(source, from)
-      const whole = Buffer.concat(overlapping(chunks, start, from, until))
-      return whole
+      if (damage !== undefined && from >= end) throw damage
+      return Buffer.concat(overlapping(chunks, start, from, until))
     },
     close: async () => {
       chunks = []

@@ -18,7 +18,8 @@ import {
 } from './format.ts'
 import { findJsonArrays, jsonElements, type JsonArrays } from './split-json.ts'
 import type { RawRecord } from './split-records.ts'
-import { decodeRecord, readBytes } from './text-bytes.ts'
+import { readBytes } from './packed-bytes.ts'
+import { decodeRecord } from './text-bytes.ts'
 
 const LAYOUTS_KEPT = 16
 const IMAGES_KEPT = 2

@@ -41,26 +41,35 @@ const MAX_ZERO_BLOCKS = 4096
  * @throws DamagedFile where the tar is cut or broken, naming the last member and the byte offset
  */
 export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerator<TarMember> {
-  const { size: fileSize } = file
   let last: string | undefined
   let window: Buffer = Buffer.alloc(0)
   let windowAt = 0
-  const block = async (at: number, length: number): Promise<Buffer> => {
+  /** undefined where the file ends. */
+  const block = async (at: number, length: number): Promise<Buffer | undefined> => {
     if (at < windowAt || at + length > windowAt + window.length) {
-      window = await file.read(at, Math.max(WINDOW, length))
+      try {
+        window = await file.read(at, Math.max(WINDOW, length))
+      } catch (error) {
+        if (!(error instanceof DamagedFile)) throw error
+        const message = `cut at byte ${at}${after(last)}: ${error.message}`
+        throw new DamagedFile(message, { cause: error })
+      }
       windowAt = at
     }
     const bytes = window.subarray(at - windowAt, at - windowAt + length)
     if (bytes.length === length) return bytes
-    throw new DamagedFile(`cut inside a header at byte ${at}${after(last)}`)
+    if (bytes.length === 0) return undefined
+    const why = await damageAt(file, at + bytes.length)
+    throw new DamagedFile(`cut inside a header at byte ${at}${after(last)}${why}`)
   }
 
   let zeroBlocks = 0
   let start = offset
   let extension: Extension = {}
   let at = offset
-  while (at < fileSize) {
+  for (;;) {
     const header = await block(at, BLOCK)
+    if (header === undefined) break
     if (isZero(header)) {
       if (++zeroBlocks > MAX_ZERO_BLOCKS) return
       at += BLOCK
@@ -72,17 +81,16 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
     const dataOffset = at + BLOCK
     const hasData = !DATALESS.has(type)
     const next = hasData ? dataOffset + Math.ceil(size / BLOCK) * BLOCK : dataOffset
-    if (hasData && dataOffset + size > fileSize) {
-      const cut = printable(extension.name ?? name)
-      throw new CutMember(
-        cut,
-        `member ${JSON.stringify(cut)} at byte ${at} claims ${size} bytes; the file ends after ${fileSize - dataOffset}`,
-      )
+    const cut = hasData ? await findCut(file, dataOffset, size) : undefined
+    if (cut !== undefined) {
+      const member = printable(extension.name ?? name)
+      const message = `member ${JSON.stringify(member)} at byte ${at} claims ${size} bytes; ${cut}`
+      throw new CutMember(member, message)
     }
     if (EXTENSIONS.has(type)) {
       if (size > MAX_EXTENSION) throw new DamagedFile(`header of ${size} bytes at byte ${at}`)
-      const body = await block(dataOffset, size)
-      extension = { ...extension, ...parseExtension(type, body) }
+      const body = (await block(dataOffset, size)) ?? Buffer.alloc(0)
+      extension = extend(extension, parseExtension(type, body, at))
       at = next
       continue
     }
@@ -104,6 +112,33 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
   }
 }
 
+/** What is missing of a member's bytes; the size of a stream is known at its end only. */
+async function findCut(file: OpenFile, start: number, size: number): Promise<string | undefined> {
+  const missing = start + size - file.size
+  if (Number.isFinite(file.size)) {
+    return missing > 0 ? `the file ends after ${file.size - start}` : undefined
+  }
+  if (size === 0) return undefined
+  try {
+    const last = await file.read(start + size - 1, 1)
+    return last.length === 1 ? undefined : 'the file ends before'
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error
+    return error.message
+  }
+}
+
+/** Why a stream ends at an offset, where it is damaged and not just at its end. */
+async function damageAt(file: OpenFile, offset: number): Promise<string> {
+  try {
+    await file.read(offset, 1)
+    return ''
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error
+    return `: ${error.message}`
+  }
+}
+
 function after(last: string | undefined): string {
   return last === undefined ? '' : `, after member ${JSON.stringify(last)}`
 }
@@ -112,6 +147,13 @@ interface Extension {
   readonly name?: string
   readonly size?: number
   readonly sparse?: boolean
+  /** Two headers name the member differently: readers differ about which goes first. */
+  readonly twoNames?: boolean
+}
+
+function extend(before: Extension, more: Extension): Extension {
+  const differ = before.name !== undefined && more.name !== undefined && before.name !== more.name
+  return { ...before, ...more, ...(differ ? { twoNames: true } : {}) }
 }
 
 const DIRECTORY = '5'
@@ -181,16 +223,26 @@ function isZero(block: Buffer): boolean {
   return block.every((byte) => byte === 0)
 }
 
-function parseExtension(type: string, body: Buffer): Extension {
+/** @throws DamagedFile for what readers would understand differently */
+function parseExtension(type: string, body: Buffer, offset: number): Extension {
   if (type === 'L') return { name: untilNul(body).toString('latin1') }
-  if (type !== 'x') return {}
+  if (type === 'K') return {}
+  const found = parsePax(body, offset)
+  if (type === 'x' || Object.keys(found).length === 0) return found
+  const what = Object.keys(found).join(' and ')
+  throw new DamagedFile(`global pax header at byte ${offset} sets ${what} for all members`)
+}
+
+function parsePax(body: Buffer, offset: number): Extension {
   // Records of the form "length key=value\n"; latin1 keeps bytes as they are.
   const text = body.toString('latin1')
   let found: Extension = {}
   for (let at = 0; at < text.length;) {
     const match = /^(\d{1,7}) ([^=\n]+)=/.exec(text.slice(at, at + 300))
     const length = Number(match?.[1])
-    if (match === null || length <= match[0].length || at + length > text.length) break
+    if (match === null || length <= match[0].length || at + length > text.length) {
+      throw new DamagedFile(`malformed pax header at byte ${offset}`)
+    }
     const value = text.slice(at + match[0].length, at + length - 1)
     if (match[2] === 'path') found = { ...found, name: value }
     if (match[2] === 'size') found = { ...found, size: Number(value) }
@@ -217,6 +269,7 @@ function toMember(
       ? undefined
       : (LINKS.get(type) ?? `type ${JSON.stringify(type)}`)) ??
     (extension.sparse === true ? 'sparse file' : undefined) ??
+    (extension.twoNames === true ? 'two names' : undefined) ??
     unsafeName(bytes)
   const where = { offset, dataOffset, size }
   if (unsafe !== undefined) return { ...where, name: printable(bytes), unsafe }

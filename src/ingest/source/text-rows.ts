@@ -13,7 +13,8 @@ import {
   toNumber,
   type SourceFormat,
 } from './format.ts'
-import { decodeRecord, readBytes } from './text-bytes.ts'
+import { readBytes } from './packed-bytes.ts'
+import { decodeRecord } from './text-bytes.ts'
 import { createRecordSplitter, splitFields, type RawRecord } from './split-records.ts'
 
 /** How a text format makes fields of records. */

@@ -1,5 +1,6 @@
 // WebDataset tars: consecutive members that share their path up to the first dot of the base name
-// are one sample. A tar is indexed once by its headers; samples are then read in place.
+// are one sample. A tar is indexed once by its headers; samples are then read in place. A gzipped one is
+// a stream: positions count unpacked bytes, and a shard that begins inside it unpacks what is before.
 
 import { InputError } from '../../core/errors.ts'
 import type { Json } from '../../core/types.ts'
@@ -16,6 +17,7 @@ import {
   type RejectedRow,
   type SourceFormat,
 } from './format.ts'
+import { openUnpacked } from './packed-bytes.ts'
 import { CutMember, tarMembers, type TarMember } from './tar-members.ts'
 
 const MAX_FIELDS = 64
@@ -41,7 +43,7 @@ export function createWebDatasetFormat(
 ): SourceFormat {
   return {
     columns: async (path, signal) => {
-      const file = await files.openForward(path, signal)
+      const file = await openUnpacked(files, path, signal)
       try {
         for await (const sample of samples(file, 0)) {
           if (sample.members.length === 0) continue
@@ -59,7 +61,7 @@ export function createWebDatasetFormat(
     },
     marks: (path, grid, signal) =>
       marksOrDamage(grid, async function* (seen) {
-        const file = await files.openForward(path, signal)
+        const file = await openUnpacked(files, path, signal)
         const keys = new Set<string>()
         // Held back until all rows up to the next mark have been seen.
         let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
@@ -86,7 +88,7 @@ export function createWebDatasetFormat(
       }),
     read: async function* (path, position, signal) {
       const start = position === undefined ? undefined : toPosition(path, position)
-      const file = await files.openForward(path, signal)
+      const file = await openUnpacked(files, path, signal)
       const repeated = new Set(start?.repeated)
       // From the beginning of a file every key that came before has been seen.
       const keys = start === undefined ? new Set<string>() : undefined
@@ -125,7 +127,7 @@ export async function tarKeys(
   signal: AbortSignal,
 ): Promise<ReadonlySet<string>> {
   const keys = new Set<string>()
-  const file = await files.openForward(path, signal)
+  const file = await openUnpacked(files, path, signal)
   try {
     for await (const { key, reject } of samples(file, 0)) {
       signal.throwIfAborted()

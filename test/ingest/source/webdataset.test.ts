@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findPython, runPython } from '../../helpers/python.ts'
 import {
@@ -148,8 +150,8 @@ describe.skipIf(python === undefined)('the output of img2dataset', () => {
   })
 })
 
-async function fileOf(content: Uint8Array): Promise<string> {
-  const file = path.join(await temporaryFolder(), 'a.tar')
+async function fileOf(content: Uint8Array, name = 'a.tar'): Promise<string> {
+  const file = path.join(await temporaryFolder(), name)
   await fs.writeFile(file, content)
   return file
 }
@@ -257,6 +259,54 @@ describe('hostile members', () => {
 
     expect(codesOf(items)).toEqual(['ok', 'source_damaged'])
     expect(items[1]).toMatchObject({ detail: expect.stringContaining('two sizes, 9 and 5') })
+  })
+
+  it('refuses what readers of pax headers understand differently', async () => {
+    const good = { name: 'c.jpg', body: 'x' }
+    const longName = { name: 'long', type: 'L', body: 'd.jpg\0' }
+    const two = await around(paxEntry({ path: 'c.jpg' }), longName, good)
+    const global = await around({ ...paxEntry({ path: 'c.jpg' }), type: 'g' }, good)
+    const comment = await around({ ...paxEntry({ comment: 'by git' }), type: 'g' })
+    const malformed = await around({ name: 'pax', type: 'x', body: '99 path=c.jpg\n' }, good)
+
+    expect(codesOf(two)).toEqual(['ok', 'ok', 'member_unsafe', 'ok'])
+    expect(two[2]).toMatchObject({ detail: expect.stringMatching(/at byte 4096: two names$/) })
+    expect(codesOf(global)).toEqual(['ok', 'source_damaged'])
+    expect(global[1]).toMatchObject({
+      detail: expect.stringMatching(/global pax header at byte 4096 sets name for all members$/),
+    })
+    expect(codesOf(comment)).toEqual(['ok', 'ok', 'ok'])
+    expect(codesOf(malformed)).toEqual(['ok', 'source_damaged'])
+    expect(malformed[1]).toMatchObject({
+      detail: expect.stringMatching(/malformed pax header at byte 4096$/),
+    })
+  })
+
+  it('stops at an extended header of more than a MiB, without reading it', async () => {
+    const items = await around(paxEntry({ comment: 'x'.repeat(2 ** 20) }), { name: 'c.jpg' })
+
+    expect(codesOf(items)).toEqual(['ok', 'source_damaged'])
+    expect(items[1]).toMatchObject({
+      detail: expect.stringMatching(/header of 10485\d\d bytes at byte 4096$/),
+    })
+  })
+
+  it('refuses a sparse file of the pax kind', async () => {
+    const items = await around(paxEntry({ 'GNU.sparse.major': '1' }), { name: 'c.jpg', body: 'x' })
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', 'member_unsafe', 'ok'])
+    expect(items[2]).toMatchObject({ detail: expect.stringMatching(/: sparse file$/) })
+  })
+
+  it('follows no link: a file whose path leads through one is a member by its name', async () => {
+    const items = await around(
+      { name: 'link', type: '2', link: '/etc' },
+      { name: 'link/passwd.jpg', body: 'own bytes' },
+      { name: 'link/passwd.txt', body: 'caption' },
+    )
+
+    expect(codesOf(items)).toEqual(['ok', 'ok', 'member_unsafe', 'ok', 'ok'])
+    expect(items[3]).toMatchObject({ image: { bytes: Buffer.from('own bytes') } })
   })
 
   it('lists a million empty members in bounded memory', async () => {
@@ -427,5 +477,92 @@ describe('damaged tars', () => {
 
       expect(codesOf(items), `byte ${at}`).toEqual(['ok', 'source_damaged'])
     }
+  })
+})
+
+describe('gzipped tars', () => {
+  const keys = Array.from({ length: 30 }, (_, n) => `k${n}`)
+  // Bytes that cannot be packed, so that a cut of the file is a cut of the tar.
+  const body = (n: number) =>
+    createHash('shake256', { outputLength: 3_000 }).update(String(n)).digest()
+  const tar = makeTar(
+    keys.flatMap((key, n) => [
+      { name: `${key}.jpg`, body: body(n) },
+      { name: `${key}.txt`, body: `caption of ${key}` },
+    ]),
+  )
+  const readPacked = async (bytes: Uint8Array, name = 'a.tar.gz') =>
+    readSource({ files: await fileOf(bytes, name), columns: { caption: 'txt' } }, [1000, 7, 1])
+
+  it.each(['a.tar.gz', 'a.tgz'])('reads %s as the tar inside', async (name) => {
+    const plain = await read(tar)
+
+    expect(await readPacked(gzipSync(tar), name)).toEqual(plain)
+    expect(codesOf(plain)).toEqual(keys.map(() => 'ok'))
+  })
+
+  it('reads several gzips in a row, and padding behind them', async () => {
+    const half = 512 * Math.floor(tar.length / 1024)
+    const parts = [gzipSync(tar.subarray(0, half)), gzipSync(tar.subarray(half)), Buffer.alloc(512)]
+
+    expect(codesOf(await readPacked(Buffer.concat(parts)))).toEqual(keys.map(() => 'ok'))
+  })
+
+  it('keeps the samples before a cut, and names member and byte', async () => {
+    const packed = gzipSync(tar)
+
+    const items = await readPacked(packed.subarray(0, packed.length / 2))
+
+    const kept = items.length - 1
+    expect(codesOf(items)).toEqual([...Array<string>(kept).fill('ok'), 'source_damaged'])
+    expect(kept).toBeGreaterThan(12)
+    expect(items[kept]).toMatchObject({
+      detail: expect.stringMatching(
+        new RegExp(
+          `a\\.tar\\.gz: (sample "k${kept}": )?member "k${kept}.(jpg|txt)" at byte \\d+ claims \\d+ bytes; ` +
+            'gzip: unexpected end of file, after \\d+ unpacked bytes$',
+        ),
+      ),
+    })
+  })
+
+  it('ends with the same rows wherever shards begin, whichever byte is broken', async () => {
+    const packed = gzipSync(tar)
+    for (let n = 0; n < 12; n++) {
+      const broken = Buffer.from(packed)
+      const at = Math.floor(((n * 0.618) % 1) * packed.length)
+      broken[at] = broken[at]! ^ 0xff
+      const file = await fileOf(broken, 'a.tar.gz')
+
+      const items = await readSource({ files: file, columns: { caption: 'txt' } }, [1000, 7]).catch(
+        (error: unknown) => String(error),
+      )
+
+      if (typeof items === 'string') expect(items, `byte ${at}`).toMatch(/^InputError: .*gzip: /)
+      else expect(codesOf(items).at(-1), `byte ${at}`).toBe('source_damaged')
+    }
+  })
+
+  it('notices a tar that is cut before it was packed', async () => {
+    const cut = await readPacked(gzipSync(tar.subarray(0, 512 * 100)))
+    const unfinished = await readPacked(gzipSync(tar.subarray(0, tar.length - 1024)))
+
+    expect(cut.at(-1)).toMatchObject({
+      code: 'source_damaged',
+      detail: expect.stringMatching(
+        /member "k\d+\.jpg" at byte \d+ claims .*; the file ends before$/,
+      ),
+    })
+    expect(unfinished.at(-1)).toMatchObject({
+      detail: expect.stringMatching(/after member "k29\.txt": the end mark is missing$/),
+    })
+  })
+
+  it('refuses what is no gzip', async () => {
+    const file = await fileOf(tar, 'a.tar.gz')
+
+    expect(await failure(open({ files: file }))).toMatch(
+      /^InputError: .*a\.tar\.gz: .*gzip: incorrect header check, after 0 unpacked bytes$/,
+    )
   })
 })
