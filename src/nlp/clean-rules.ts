@@ -90,6 +90,23 @@ export const CLEAN_RULES: readonly CleanRule[] = [
     example: ['A cat &amp; a dog', 'A cat & a dog'],
   },
   {
+    name: 'control',
+    level: 'markup',
+    reason: 'control characters are no text',
+    pattern: /(?!\s)\p{Cc}/gu,
+    replacement: ' ',
+    example: ['a red\u0007 barn\u0085by a lake', 'a red  barn by a lake'],
+  },
+  {
+    name: 'invisible',
+    level: 'markup',
+    // Joiners (U+200C, U+200D) shape letters and emoji; they stay.
+    reason: 'soft hyphens, zero-width spaces and marks of direction split words unseen',
+    pattern: /[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069]/g,
+    replacement: '',
+    example: ['a blue\u00adberry \u202epie\u202c', 'a blueberry pie'],
+  },
+  {
     name: 'tag',
     level: 'markup',
     reason: 'HTML tags and comments are no text',

@@ -79,9 +79,10 @@ export function createPhraseFinder(
     const nothing = { text: input.caption, cleaned: [], words: [], dropped: [] }
     const refused = refuseSource(input.caption, caption) ?? refuseSpans(input)
     if (refused !== undefined) return { ...nothing, result: refused }
-    const { mapped, applied } = clean(input.caption)
+    const cleaned = clean(input.caption)
+    const { mapped, applied } = cleaned
     const tokens = tokenize(mapped.text)
-    const refusal = refuseCleaned(mapped.text, tokens, lexicon, caption)
+    const refusal = refuseCleaned(cleaned, tokens, lexicon, caption)
     if (refusal !== undefined) {
       return { ...nothing, text: mapped.text, cleaned: applied, result: refusal }
     }

@@ -1,6 +1,7 @@
 // Which captions are read at all. Each refusal has a reason code; nothing is cut silently.
 
 import type { ReasonCode } from '../core/reasons.ts'
+import type { CleanCaption } from './clean.ts'
 import type { Lexicon } from './lexicon.ts'
 import type { CaptionOptions } from './options.ts'
 import type { Token } from './tokenize.ts'
@@ -36,13 +37,14 @@ export function refuseSource(caption: string, options: CaptionOptions): Refusal 
 
 /** What can be said of the cleaned caption and its words. */
 export function refuseCleaned(
-  caption: string,
+  { mapped: { text: caption }, applied }: CleanCaption,
   tokens: readonly Token[],
   lexicon: Lexicon,
   options: CaptionOptions,
 ): Refusal | undefined {
   if (tokens.length === 0) {
-    return { code: 'caption_boilerplate', detail: 'no word is left after cleaning' }
+    const after = applied.length === 0 ? '' : ` after ${applied.join(', ')}`
+    return { code: 'caption_boilerplate', detail: `no word is left${after}` }
   }
   const script = options.lang === 'en' ? refuseScript(caption) : undefined
   if (script !== undefined) return script

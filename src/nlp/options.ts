@@ -2,14 +2,19 @@
 // where they are the default; everything else is ours.
 
 import { z } from 'zod'
+import { CLEAN_RULES } from './clean-rules.ts'
 
 export const captionOptionsSchema = z.strictObject({
   /**
    * What is taken out of the stored caption: `markup` decodes HTML entities and removes tags, URLs and
    * file names; `alt-text` also removes hashtags, mentions and the boilerplate of stock-photo sites and
-   * shops; `none` stores it verbatim.
+   * shops; `none` takes nothing out.
    */
   clean: z.enum(['none', 'markup', 'alt-text']).default('alt-text'),
+  /** Rules of clean-rules.ts that `clean` leaves out. */
+  skipRules: z.array(z.enum(CLEAN_RULES.map(({ name }) => name))).default([]),
+  /** Stores the caption in Unicode's composed form (NFC): "é" is one character, not "e" and an accent. */
+  nfc: z.boolean().default(true),
   /** What a placeholder such as `<PERSON>` becomes. */
   personToken: z.enum(['person', 'drop']).default('person'),
   /** Joins "off - the - shoulder" to "off-the-shoulder": Conceptual Captions are tokenized that way. */
@@ -27,6 +32,12 @@ export const captionOptionsSchema = z.strictObject({
   dropSpecialTokens: z.boolean().default(true),
   asciiOnly: z.boolean().default(false),
   dropEmoji: z.boolean().default(false),
+  /**
+   * How many rows of a shard may have the same cleaned caption; later ones are rejected as
+   * caption_repeated before anything is fetched. Counted inside each shard, because shards are labelled
+   * apart; over a whole run `filter.maxCaptionRepeats` counts. COYO-700M: 10, over the data set.
+   */
+  maxRepeats: z.int().min(1).optional(),
 })
 
 export const EXTRACTORS = ['chunker', 'glip-nltk', 'ngrams', 'supplied'] as const

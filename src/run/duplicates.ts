@@ -63,6 +63,27 @@ export function createDuplicateFinder(
   }
 }
 
+/**
+ * Counts captions within one shard, so that a shard's rows do not depend on who labels the others; to be
+ * asked in row order, for the first rows stay. Memory: one entry per distinct caption of the shard.
+ *
+ * @returns caption_repeated for a caption that came `maxRepeats` times before, else undefined
+ */
+export function createRepeatFinder(
+  maxRepeats: number = Number.POSITIVE_INFINITY,
+): (caption: string) => SampleError | undefined {
+  const counts = new Map<string, number>()
+  return (caption) => {
+    const before = counts.get(caption) ?? 0
+    if (before >= maxRepeats) {
+      const detail = `${before} earlier rows of the shard have it; caption.maxRepeats is ${maxRepeats}`
+      return new SampleError('caption_repeated', detail)
+    }
+    counts.set(caption, before + 1)
+    return undefined
+  }
+}
+
 function pairOf(sha256: string, caption: string): string {
   return createHash('sha256').update(sha256).update(caption).digest('base64')
 }

@@ -25,6 +25,7 @@ import {
 } from '../store/shards.ts'
 import type { Teacher } from '../teacher/teacher.ts'
 import { VERSION } from '../version.ts'
+import { createRepeatFinder } from './duplicates.ts'
 import {
   createKeptImages,
   onlyRows,
@@ -41,6 +42,8 @@ export interface ShardTools {
   readonly runDir: string
   readonly runId: string
   readonly options: RunOptions
+  /** `caption.maxRepeats`. */
+  readonly maxRepeats: number | undefined
   readonly source: CaptionSource
   readonly extractor: PhraseExtractor
   readonly images: ImageLoader
@@ -293,6 +296,7 @@ class ShardOutcome {
       )
       return { batch, results: new Map(rows.map((row, index) => [row.row, results[index]!])) }
     }
+    const checkRepeats = createRepeatFinder(this.#tools.maxRepeats)
     for await (const { batch, results } of mapOrdered(batches(items), 2, extract)) {
       for (const item of batch) {
         if ('code' in item) {
@@ -302,9 +306,12 @@ class ShardOutcome {
         const result = results.get(item.row)!
         if ('code' in result) {
           this.#reject(item.row, result.code, result.detail, urlOf(item))
-        } else {
-          yield { ...item, caption: result.caption, phrases: result.phrases }
+          continue
         }
+        const { caption, phrases } = result
+        const repeated = checkRepeats(caption)
+        if (repeated === undefined) yield { ...item, caption, phrases }
+        else this.#rejectError(item, repeated)
       }
     }
   }

@@ -164,7 +164,17 @@ export async function label(
 ): Promise<void> {
   const images = createImageLoader(config.fetch, config.image, await loadHooks(config.fetch))
   const { runId } = manifest
-  const tools = { runDir, runId, options: config.run, source, extractor, images, teacher }
+  const { maxRepeats } = config.caption
+  const tools = {
+    runDir,
+    runId,
+    options: config.run,
+    maxRepeats,
+    source,
+    extractor,
+    images,
+    teacher,
+  }
   const startedAt = performance.now()
   const busyBefore = teacher.busySeconds
   try {

@@ -209,6 +209,32 @@ describe('exportRun', () => {
     expect(dropped).toHaveLength(9)
   })
 
+  it('drops repeats of rows in other shards: pairs, and near duplicates on request', async () => {
+    const rows = [
+      ['ab', '0123456789abcdef', 'a dog'],
+      ['cd', 'ffff00000000ffff', 'a dog'],
+      ['ab', '0123456789abcdef', 'a dog'],
+      ['ef', '0123456789abcdee', 'a dog'],
+    ].map(([byte, dhash, caption], row) =>
+      makeRow({
+        row,
+        caption: caption!,
+        sha256: byte!.repeat(32),
+        dhash: dhash!,
+        boxes: [['a dog', 0.9, 0, 0, 50, 60]],
+      }),
+    )
+    const { folder, runDir } = await newRun(2, rows)
+
+    await exportTo(runDir, path.join(folder, 'plain'), {})
+    await exportTo(runDir, path.join(folder, 'near'), { filter: { nearDuplicateBits: 1 } })
+
+    const pair = { key: '0000100000', row: 2, reason: 'duplicate_pair' }
+    const near = { key: '0000100001', row: 3, reason: 'near_duplicate' }
+    expect(await readLines(path.join(folder, 'plain/dropped.jsonl'))).toEqual([pair])
+    expect(await readLines(path.join(folder, 'near/dropped.jsonl'))).toEqual([pair, near])
+  })
+
   it('exports what is committed of a run that goes on, and says so', async () => {
     const folder = await temporaryFolder()
     const runDir = await makeRun(folder, { rows: ROWS, samplesPerShard: 10, plannedShards: 9 })

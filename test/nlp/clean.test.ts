@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { applyCleanRule, createCleaner } from '../../src/nlp/clean.ts'
+import { applyCleanRule, createCleaner, toNfc } from '../../src/nlp/clean.ts'
 import { CLEAN_RULES } from '../../src/nlp/clean-rules.ts'
 import { MappedText } from '../../src/nlp/mapped-text.ts'
 import { captionOptionsSchema } from '../../src/nlp/options.ts'
@@ -44,6 +45,70 @@ describe('createCleaner', () => {
 
     expect(cleaned(caption, { clean: 'markup' })).toBe('Stock photo of a dog & a cat #pets')
     expect(cleaned(caption, { clean: 'none' })).toBe('Stock photo of a dog &amp; a cat #pets')
+  })
+
+  it('leaves out the rules it is told to', () => {
+    const caption = 'a barn #farm www.example.com'
+
+    expect(cleaned(caption)).toBe('a barn')
+    expect(cleaned(caption, { skipRules: ['hashtag'] })).toBe('a barn #farm')
+    expect(cleaned(caption, { skipRules: ['hashtag', 'url'] })).toBe(caption)
+    expect(() => cleaned(caption, { skipRules: ['hashtags'] })).toThrow(/hashtag/)
+  })
+
+  it('takes out control and invisible characters, and keeps the joiners of emoji', () => {
+    const family = '👨\u200d👩\u200d👧'
+
+    expect(cleaned(`a\u0000 red\u0007barn,\u200b ${family}\u202e by\u0085a lake`)).toBe(
+      `a red barn, ${family} by a lake`,
+    )
+  })
+
+  it('stores composed characters, whose spans lead back to the source', () => {
+    const caption = 'a cafe\u0301 on the A\u030angstro\u0308m, \u212b &amp; u&#776;ber'
+
+    const { mapped, applied } = clean(caption)
+
+    expect(mapped.text).toBe('a café on the Ångström, Å & über')
+    expect(applied).toContain('nfc')
+    const { start, end } = mapped.toSource({ start: 2, end: 6 })
+    expect(caption.slice(start, end)).toBe('cafe\u0301')
+    expect(mapped.fromSource({ start: 2, end: 7 })).toEqual({ start: 2, end: 6 })
+    expect(cleaned('a cafe\u0301', { nfc: false })).toBe('a cafe\u0301')
+    expect(cleaned(' a cafe\u0301 ', { clean: 'none' })).toBe('a café')
+  })
+
+  it('gives the NFC of any text', () => {
+    const marked = fc
+      .array(
+        fc.constantFrom(
+          'e',
+          '\u0301',
+          '\u0323',
+          '\u1100',
+          '\u1161',
+          '\u11a8',
+          '\u212b',
+          '\u0b47',
+          '\u0b3e',
+        ),
+      )
+      .map((parts) => parts.join(''))
+    fc.assert(
+      fc.property(fc.oneof(marked, fc.string({ unit: 'binary' })), (text) => {
+        expect(toNfc(new MappedText(text)).text).toBe(text.normalize('NFC'))
+      }),
+    )
+  })
+
+  it('stores NFC whatever it takes out', () => {
+    const parts = ['e', '\u0301', '<b>', '&#769;', ' ', '#tag', '\u200b', '- stock photo', 'a|b']
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...parts), { maxLength: 12 }), (some) => {
+        const text = cleaned(some.join(''))
+        expect(text).toBe(text.normalize('NFC'))
+      }),
+    )
   })
 
   it('reads <PERSON> as a person, or takes it out', () => {

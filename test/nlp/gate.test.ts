@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { createPhraseFinder } from '../../src/nlp/find-phrases.ts'
+import { captionOptionsSchema, phraseOptionsSchema } from '../../src/nlp/options.ts'
 import { textsOf } from '../helpers/phrases.ts'
 
 const codeOf = (caption: string, cleaning: object = {}) => {
@@ -26,6 +28,24 @@ describe('captions that are not read', () => {
     ['A die on the table, no cup', 'read'],
   ])('%j: %s', (caption, code) => {
     expect(codeOf(caption)).toBe(code)
+  })
+
+  it.each([
+    ['https://example.com/a?b=1', 'url'],
+    ['shop@example.com', 'email'],
+    ['<br/><!-- a dog -->', 'tag'],
+    ['#dog #cat', 'hashtag'],
+    ['sofa_grey_02.png', 'file-name'],
+  ])('names the rules that left nothing of %j', (caption, rule) => {
+    const result = createPhraseFinder(
+      captionOptionsSchema.parse({}),
+      phraseOptionsSchema.parse({}),
+    )({ caption })
+
+    expect(result).toMatchObject({ code: 'caption_boilerplate' })
+    expect('detail' in result && result.detail).toMatch(
+      new RegExp(`^no word is left after .*${rule}`),
+    )
   })
 
   it('counts words after cleaning and characters before', () => {

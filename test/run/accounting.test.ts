@@ -28,10 +28,15 @@ interface Fates {
 }
 
 /** Runs the source in shards of seven rows and collects how each row ended. */
-async function label(folder: string, source: Record<string, unknown>): Promise<Fates> {
+async function label(
+  folder: string,
+  source: Record<string, unknown>,
+  sections: Record<string, unknown> = {},
+): Promise<Fates> {
   const config = path.join(folder, 'config.yaml')
   const teacher = { model: TOY, provider: 'cpu', threads: 1 }
-  await fs.writeFile(config, JSON.stringify({ source, teacher, run: { samplesPerShard: 7 } }))
+  const tree = { source, teacher, run: { samplesPerShard: 7 }, ...sections }
+  await fs.writeFile(config, JSON.stringify(tree))
   const run = path.join(folder, 'run')
   const ended = await groundmill('run', config, '--out', run, '--log=json')
   expect(ended).toMatchObject({ code: 0 })
@@ -104,6 +109,44 @@ describe('accounting', () => {
     const unreadable = rejects.filter(({ row }) => row === 19)
     expect(unreadable[0]?.detail).toMatch(/rows\.jsonl at byte \d+: not JSON/)
     expect(rejects.every(({ key, row }) => Number(key.slice(-5)) === row % 7)).toBe(true)
+  })
+
+  it('refuses what repeats in a shard by knob, each with its code', { timeout: SLOW }, async () => {
+    const folder = await temporaryFolder()
+    const same = await makeJpeg({ width: 96, height: 96, seed: 1 }, 95)
+    const near = await makeJpeg({ width: 96, height: 96, seed: 1 }, 80)
+    const other = await makeJpeg({ width: 96, height: 96, seed: 2 })
+    const images = { 'a.jpg': same, 'copy.jpg': same, 'near.jpg': near, 'b.jpg': other }
+    for (const [name, bytes] of Object.entries(images)) {
+      await fs.writeFile(path.join(folder, name), bytes)
+    }
+    const url = 'http://127.0.0.1/x.jpg'
+    const cases = [
+      [{ image: 'a.jpg', caption: GOOD }, 'grounded'],
+      [{ url, caption: 'a blue dot' }, 'addr_blocked'],
+      [{ url, caption: 'a blue square' }, 'duplicate_url'],
+      [{ image: 'copy.jpg', caption: GOOD }, 'duplicate_pair'],
+      [{ image: 'copy.jpg', caption: 'a red dot' }, 'grounded'],
+      [{ image: 'near.jpg', caption: `${GOOD} #again` }, 'duplicate_near'],
+      [{ image: 'b.jpg', caption: GOOD }, 'caption_repeated'],
+      // The next shard counts anew: exports tell its repeats apart.
+      [{ image: 'b.jpg', caption: GOOD }, 'grounded'],
+      [{ image: 'near.jpg', caption: GOOD }, 'grounded'],
+    ] as const
+    const files = path.join(folder, 'rows.jsonl')
+    await fs.writeFile(files, cases.map(([row]) => `${JSON.stringify(row)}\n`).join(''))
+
+    const { codes } = await label(
+      folder,
+      { files, columns: { url: 'url', image: 'image', caption: 'caption' } },
+      {
+        caption: { minWords: 1, maxRepeats: 3 },
+        image: { minSide: 16 },
+        run: { samplesPerShard: 7, duplicates: { url: 'reject', pair: 'reject', nearBits: 6 } },
+      },
+    )
+
+    expect(codes).toEqual(cases.map(([, code]) => code))
   })
 
   it('gives the rows of a broken Parquet row group one end', { timeout: SLOW }, async () => {

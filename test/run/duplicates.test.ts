@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createDuplicateFinder } from '../../src/run/duplicates.ts'
+import { createDuplicateFinder, createRepeatFinder } from '../../src/run/duplicates.ts'
 import { runOptionsSchema } from '../../src/run/options.ts'
 
 type Options = Parameters<typeof createDuplicateFinder>[0]
@@ -64,5 +64,23 @@ describe('createDuplicateFinder', () => {
       'duplicate_url',
     ])
     expect(finder.checkUrl({ image: { kind: 'file', path: 'x' } })).toBeUndefined()
+  })
+})
+
+describe('createRepeatFinder', () => {
+  it('keeps the first rows of a caption, and all where there is no limit', () => {
+    const captions = ['a dog', 'a cat', 'a dog', 'a dog', 'A dog', 'a dog']
+    const codes = (limit?: number) => {
+      const check = createRepeatFinder(limit)
+      return captions.map((caption) => check(caption)?.code ?? 'ok')
+    }
+
+    expect(codes(2)).toEqual(['ok', 'ok', 'ok', 'caption_repeated', 'ok', 'caption_repeated'])
+    expect(codes()).toEqual(captions.map(() => 'ok'))
+    const check = createRepeatFinder(1)
+    check('a dog')
+    expect(check('a dog')?.message).toBe(
+      '1 earlier rows of the shard have it; caption.maxRepeats is 1',
+    )
   })
 })
