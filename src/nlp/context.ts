@@ -95,10 +95,21 @@ export function subjectNumber(words: readonly Word[], i: number): SubjectNumber 
     const governor = start > 0 && !separates(words[start]!) ? words[start - 1]! : undefined
     if (
       start < end &&
+      !isGovernedConjunct(words, start) &&
       (governor === undefined || !'IGE'.includes(governor.tag) || openers.has(governor.lower))
     ) {
       const isDetermined = 'D#'.includes(words[start]!.tag)
       return { ...numberOf(words, start, end), isNearest: end === i, isDetermined, isNearestPlural }
+    }
+    if (start < end && end === i && isNearestPlural && isGroupOf(words, start)) {
+      // "a group of boys post letters": the boys do it, or the group does.
+      return {
+        mayBePlural: true,
+        maySingular: true,
+        isNearest: true,
+        isDetermined: false,
+        isNearestPlural,
+      }
     }
     // Left of the preposition or participle, and of what else stands before it.
     end = start - 1
@@ -112,6 +123,25 @@ export function subjectNumber(words: readonly Word[], i: number): SubjectNumber 
     isDetermined: false,
     isNearestPlural,
   }
+}
+
+/** Whether a phrase that starts at `start` follows "group of". */
+function isGroupOf(words: readonly Word[], start: number): boolean {
+  return words[start - 1]?.lower === 'of' && groups.has(words[start - 2]?.lower ?? '')
+}
+
+/** "in a jersey and skates": the preposition or participle governs what "and" adds too. */
+function isGovernedConjunct(words: readonly Word[], start: number): boolean {
+  if (start < 2 || 'D#'.includes(words[start]!.tag) || words[start - 1]!.tag !== 'C') return false
+  const left = phraseStart(words, start - 1)
+  const governor = words[left - 1]
+  return (
+    left < start - 1 &&
+    governor !== undefined &&
+    'IG'.includes(governor.tag) &&
+    !openers.has(governor.lower) &&
+    governor.lower !== 'of'
+  )
 }
 
 function numberOf(words: readonly Word[], start: number, end: number) {

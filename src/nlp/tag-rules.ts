@@ -59,6 +59,10 @@ const SINGULAR_ARTICLES = oneOf('a an one another each every this')
 const QUANTIFIERS = oneOf(
   'one two three four some each all both another other others several many few',
 )
+/** What lets, makes or watches somebody do something: after its object stands a bare infinitive. */
+const CAUSATIVES = oneOf(
+  'help helps helping helped watch watches watching watched let lets letting make makes making made see sees seeing hear hears hearing',
+)
 const DEGREE = oneOf('very quite so too extremely most more less really rather pretty fairly')
 
 /** Where a verb stands rather than a noun: nothing, or a function word, comes after it. */
@@ -346,7 +350,9 @@ export const RULES: readonly TagRule[] = [
     reason: '"snow covered field": noun and participle describe together',
     example: { caption: 'A snow covered field', word: 'covered', tag: 'M' },
     decide(words, i) {
-      if (!compoundParticiples.has(words[i]!.lower)) return undefined
+      const { lower, may } = words[i]!
+      const isOfMaterial = (may & MAY.past) !== 0 && materials.has(words[i - 1]?.lower ?? '')
+      if (!compoundParticiples.has(lower) && !isOfMaterial) return undefined
       return tagBefore(words, i) === 'N' && isBeforeNoun(words, i) ? 'M' : undefined
     },
   },
@@ -403,6 +409,8 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       const { tag, may, lower } = words[i]!
       const left = tagBefore(words, i)
+      // "opening presents": no finite verb follows a participle.
+      if (left === 'G') return tag === 'V' && (may & MAY.thirdPerson) !== 0 ? 'N' : undefined
       if (left === '' || !'D#JSIM'.includes(left)) return undefined
       if (tag === 'E' && (may & MAY.noun) === 0) return undefined
       if (left === 'I' && verbs.has(lower)) return undefined
@@ -454,6 +462,35 @@ export const RULES: readonly TagRule[] = [
     },
   },
   {
+    name: 'bare-infinitive',
+    on: 'NV',
+    reason: '"helps a boy climb": what the object of such a verb does',
+    example: { caption: 'A man helps a small boy climb', word: 'climb', tag: 'V' },
+    decide(words, i) {
+      const { may, lower } = words[i]!
+      if ((may & MAY.base) === 0 || nounFirst.has(lower) || !isAfterAnimate(words, i))
+        return undefined
+      const start = phraseStart(words, i)
+      return CAUSATIVES.has(words[start - 1]?.lower ?? '') && tagBefore(words, start) !== ''
+        ? 'V'
+        : undefined
+    },
+  },
+  {
+    name: 'adjective-after-be',
+    on: 'N',
+    reason: '"the sky is greyblue": an unknown word alone after "is" describes',
+    example: { caption: 'The sky is very greyblue', word: 'greyblue', tag: 'J' },
+    decide(words, i) {
+      const { may, isKnown } = words[i]!
+      if (isKnown || may !== MAY.noun || !endsPhrase(words, i)) return undefined
+      const verb = tagBefore(words, i) === 'R' ? i - 2 : i - 1
+      return BE.has(words[verb]?.lower ?? '') && tagBefore(words, verb + 1) === 'A'
+        ? 'J'
+        : undefined
+    },
+  },
+  {
     name: 'verb-by-agreement',
     on: 'NV',
     reason: 'a plural subject takes the base form, a singular one the -s form',
@@ -471,6 +508,14 @@ export const RULES: readonly TagRule[] = [
       const ends = endsPhrase(words, i)
       if ((may & MAY.base) !== 0) {
         if (!mayBePlural) return 'N'
+        // "a scarf and a nose ring": things that "and" joins seldom do something at the end.
+        if (
+          !isNearestPlural &&
+          !isOnlyVerb &&
+          tagAfter(words, i) === '' &&
+          !isAfterAnimate(words, i)
+        )
+          return 'N'
         const isWeak = nounFirst.has(lower) && !isNearestPlural
         if (isWeak && (ends || tagAfter(words, i) === 'N')) return 'N'
         if (isNearest || isOnlyVerb || (isNearestPlural && isCommon(lower))) return 'V'
@@ -505,7 +550,8 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'A man, in full uniform, looks at a dog', word: 'looks', tag: 'V' },
     decide(words, i) {
       const { gap, may, lower } = words[i]!
-      if (gap !== 'comma' || (may & MAY.thirdPerson) === 0 || !isCommon(lower)) return undefined
+      if (gap !== 'comma' || (may & MAY.thirdPerson) === 0) return undefined
+      if (!isCommon(lower) && tagAfter(words, i) !== 'T') return undefined
       if (clauseHasVerb(words, i) || words.slice(0, i).every(({ tag }) => tag !== 'N'))
         return undefined
       return 'IRTD'.includes(tagAfter(words, i) || 'X') && words[i + 1]!.lower !== 'of'

@@ -41,4 +41,44 @@ describe('createTagger', () => {
     expect(named.find(({ text }) => text === 'Park')?.tag).toBe('P')
     expect(titled.find(({ text }) => text === 'Park')?.tag).toBe('N')
   })
+
+  it.each([
+    [
+      'a group of things or people does what its members do',
+      'Group of boys post on a wall',
+      'post',
+      'V',
+    ],
+    [
+      'what "and" adds to clothing is no subject',
+      'A girl in a coat and gloves stumbles as it rains',
+      'stumbles',
+      'V',
+    ],
+    [
+      'a thing that "and" joins at the end is no subject',
+      'A man with a scarf and a nose ring',
+      'ring',
+      'N',
+    ],
+    ['no finite verb follows a participle', 'A child opening presents on a bed', 'presents', 'N'],
+    [
+      'a material and a participle describe together',
+      'A large steel reinforced door',
+      'reinforced',
+      'M',
+    ],
+    [
+      'after an insertion, an -s word before "to" is a verb',
+      'A man, wearing a hat, pauses to drink',
+      'pauses',
+      'V',
+    ],
+    ['a group of things keeps its compound', 'A pile of wood blocks', 'blocks', 'N'],
+    ['what "and" joins with an article may be a subject', 'A man and a woman ride', 'ride', 'V'],
+  ])('%s: %s', (_, caption, text, tag) => {
+    const word = tagger.tag(tokenize(caption)).find((one) => one.text === text)
+
+    expect(word?.tag).toBe(tag)
+  })
 })
