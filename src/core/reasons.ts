@@ -25,6 +25,7 @@ export const REASONS = {
   member_unsafe: { stage: 'source', retry: 'never' },
   source_damaged: { stage: 'source', retry: 'never' },
   source_failed: { stage: 'source', retry: 'never' }, // the dataset itself says so (img2dataset status)
+  not_listed: { stage: 'source', retry: 'never' }, // by source.allowList
   // caption
   caption_missing: { stage: 'caption', retry: 'never' },
   caption_empty: { stage: 'caption', retry: 'never' },

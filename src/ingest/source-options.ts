@@ -10,6 +10,7 @@ export const sourceTypes = [
   'jsonl',
   'json',
   'flickr30k',
+  'flickr30k-entities',
   'webdataset',
   'img2dataset',
   'folder',
@@ -59,6 +60,11 @@ export const presets = {
   'coco-captions': { type: 'json', columns: { image: 'image', caption: 'caption' } },
   /** results_20130124.token, with the images in `imageRoot`. */
   flickr30k: { type: 'flickr30k', columns: { image: 'image', caption: 'caption' } },
+  /** The folder Sentences, Annotations beside it, with the images in `imageRoot`. */
+  'flickr30k-entities': {
+    type: 'flickr30k-entities',
+    columns: { image: 'image', caption: 'caption', phrases: 'phrases' },
+  },
   /** The folder that img2dataset wrote as a WebDataset. */
   img2dataset: { type: 'img2dataset', columns: { image: 'image', caption: 'txt' } },
   /** The folder that img2dataset wrote as Parquet files. */
@@ -110,6 +116,17 @@ export const sourceOptionsSchema = z.strictObject({
     .union([z.string().transform((file) => [file]), z.array(z.string().min(1))])
     .default(() => []),
   columns: columnsSchema.prefault({}),
+  /** Rows whose value is in none of the lists are rejected as not_listed. */
+  allowList: z
+    .strictObject({
+      column,
+      /**
+       * An `.npy` of sorted pairs of 64-bit integers for ids of 32 hex digits (DataComp's subsets), or
+       * text with one value per line.
+       */
+      files: z.union([z.string().transform((file) => [file]), z.array(z.string().min(1)).min(1)]),
+    })
+    .optional(),
   /** Names of the columns of a TSV or CSV without a header line. */
   columnNames: z.array(column).min(1).optional(),
   /** `"` around a field of a TSV or CSV may hide delimiters and newlines. Default: CSV yes, TSV no. */

@@ -1,20 +1,12 @@
 // A caption data set: files of one format, their rows numbered through, planned into shards and
 // read from any of them.
 
-import fs from 'node:fs/promises'
 import { ConfigError, InputError, ShardError, cleanDetail } from '../core/errors.ts'
 import type { ReasonCode } from '../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../core/types.ts'
 import { fetchOptionsSchema, type FetchOptions } from './fetch-options.ts'
-import { presetOf, sourceTypes, type SourceOptions, type SourceType } from './source-options.ts'
-import {
-  bareName,
-  createSourceFiles,
-  folderOf,
-  isRemote,
-  type FilesDeps,
-  type SourceFiles,
-} from './source/files.ts'
+import { presetOf, type SourceOptions, type SourceType } from './source-options.ts'
+import { createSourceFiles, folderOf, type FilesDeps, type SourceFiles } from './source/files.ts'
 import {
   createFolderFormat,
   findMetadataFile,
@@ -25,10 +17,13 @@ import { readOrDamage, type SourceFormat } from './source/format.ts'
 import { identify, listFiles } from './source/list-files.ts'
 import { ERROR_MESSAGE, mapRow, type ColumnMapping } from './source/map-row.ts'
 import { createArrowFormat } from './source/arrow.ts'
+import { annotationFileOf, createEntitiesFormat } from './source/flickr30k-entities.ts'
 import { createImg2datasetFormat, statusFileOf } from './source/img2dataset.ts'
 import { createJsonFormat } from './source/json-file.ts'
 import { createParquetFormat } from './source/parquet.ts'
 import { resolveColumns } from './source/resolve-columns.ts'
+import { openRowGate, type RowGate } from './source/row-gate.ts'
+import { ENDINGS, guessType } from './source/source-type.ts'
 import { createTextFormat } from './source/text-rows.ts'
 import { createWebDatasetFormat } from './source/webdataset.ts'
 
@@ -68,19 +63,27 @@ export async function openSource(
   deps: FilesDeps = {},
 ): Promise<CaptionSource> {
   const store = createSourceFiles(fetch, deps)
+  let gate: RowGate | undefined
   try {
-    return toSource(await openFiles(options, store, signal), options, store)
+    gate = await openRowGate(options.allowList, signal)
+    return toSource(await openFiles(options, store, signal), options, store, gate)
   } catch (error) {
+    await gate?.close()
     await store.close()
     throw error
   }
 }
 
-function toSource(opened: Opened, options: SourceOptions, store: SourceFiles): CaptionSource {
+function toSource(
+  opened: Opened,
+  options: SourceOptions,
+  store: SourceFiles,
+  gate: RowGate | undefined,
+): CaptionSource {
   const { files, format, columns, identity, imageRootOf } = opened
   const { captionIndex, phraseUnits, maxImageBytes } = options
   return {
-    identity,
+    identity: { ...identity, ...gate?.identity },
     plan: (samplesPerShard, planSignal) => plan(files, format, samplesPerShard, planSignal),
     read: async function* (shard, readSignal) {
       let row = shard.start
@@ -97,7 +100,8 @@ function toSource(opened: Opened, options: SourceOptions, store: SourceFiles): C
         const mapping = { columns, captionIndex, phraseUnits, maxImageBytes, imageRoot }
         const position = index === cursor.file ? cursor.position : undefined
         for await (const raw of readOrDamage(format, file, position, readSignal)) {
-          const mapped = 'code' in raw ? raw : mapRow(raw.fields, mapping)
+          const rejected = 'code' in raw ? raw : await gate?.check(raw.fields)
+          const mapped = 'code' in raw ? raw : (rejected ?? mapRow(raw.fields, mapping))
           yield 'code' in mapped
             ? { row, ...mapped, detail: cleanDetail(mapped.detail) }
             : { row, ...mapped }
@@ -106,6 +110,7 @@ function toSource(opened: Opened, options: SourceOptions, store: SourceFiles): C
       }
     },
     close: async () => {
+      await gate?.close()
       await format.close?.()
       await store.close()
     },
@@ -160,21 +165,9 @@ interface Opened {
   readonly files: readonly string[]
   readonly format: SourceFormat
   readonly columns: ColumnMapping
-  readonly identity: Json
+  readonly identity: { readonly [key: string]: Json }
   /** Folder that the image paths of a file's rows are relative to. */
   readonly imageRootOf: (file: string) => string
-}
-
-const ENDINGS: Readonly<Record<Exclude<SourceType, 'folder'>, readonly string[]>> = {
-  parquet: ['.parquet'],
-  arrow: ['.arrow', '.feather', '.ipc'],
-  tsv: ['.tsv', '.tsv.gz'],
-  csv: ['.csv', '.csv.gz'],
-  jsonl: ['.jsonl', '.ndjson', '.jsonl.gz', '.ndjson.gz'],
-  json: ['.json', '.json.gz'],
-  flickr30k: ['.token'],
-  webdataset: ['.tar', '.tar.gz', '.tgz'],
-  img2dataset: ['.tar'],
 }
 
 async function openFiles(
@@ -193,7 +186,15 @@ async function openFiles(
   )
   const { url, image, caption, phrases, status, keep } = columns
   const statusColumns = status === undefined ? [] : [status, ERROR_MESSAGE]
-  const wanted = [url, image, caption, phrases, ...statusColumns, ...keep]
+  const wanted = [
+    url,
+    image,
+    caption,
+    phrases,
+    ...statusColumns,
+    ...keep,
+    options.allowList?.column,
+  ]
   const format = createFormat(
     type,
     wanted.filter((name) => name !== undefined),
@@ -207,7 +208,11 @@ async function openFiles(
     identity: {
       type,
       columns: { ...columns },
-      ...(await identify(await withStatusFiles(type, files, store, signal), store, signal)),
+      ...(await identify(
+        await withCompanions(companionOf(type, columns), files, store, signal),
+        store,
+        signal,
+      )),
     },
     imageRootOf: (file) => options.imageRoot ?? folderOf(file),
   }
@@ -249,42 +254,26 @@ function withPreset(options: SourceOptions): SourceOptions {
   }
 }
 
-/** By the ending of the first file, or of the files in the first folder. */
-async function guessType(files: readonly string[]): Promise<SourceType> {
-  const first = files[0] ?? ''
-  const types = typesOf([first])
-  if (types[0] !== undefined) return types[0]
-  const names = isRemote(first) ? [] : await fs.readdir(first).catch(() => [])
-  if (names.length > 0 && (await findMetadataFile(first)) !== undefined) return 'folder'
-  const inside = typesOf(names)
-  if (inside.length === 1) return inside[0]!
-  if (inside.length === 0 && names.length > 0) return 'folder'
-  const found = inside.length > 1 ? `; ${first} has files of ${inside.join(' and ')}` : ''
-  throw new ConfigError(
-    `source.type: cannot tell the type of ${JSON.stringify(first)} by its ending${found}; give one of ${sourceTypes.join(', ')}`,
-  )
-}
-
-/** The types that the endings stand for; of two with the same endings the first. */
-function typesOf(names: readonly string[]): SourceType[] {
-  const types = Object.keys(ENDINGS) as (keyof typeof ENDINGS)[] // the keys as declared
-  const found = names.flatMap(
-    (name) =>
-      types.find((type) => ENDINGS[type].some((ending) => bareName(name).endsWith(ending))) ?? [],
-  )
-  return [...new Set(found)]
-}
-
-/** With the files that belong to them and decide about rows too. */
-async function withStatusFiles(
+/** The file beside each file that decides about its rows too. */
+function companionOf(
   type: SourceType,
+  { keep }: ColumnMapping,
+): ((file: string) => string) | undefined {
+  if (type === 'img2dataset') return statusFileOf
+  const hasBoxes = keep.some((name) => /^boxes(\.|$)/.test(name))
+  return type === 'flickr30k-entities' && hasBoxes ? annotationFileOf : undefined
+}
+
+/** With their companions that are there. */
+async function withCompanions(
+  companion: ((file: string) => string) | undefined,
   files: readonly string[],
   store: SourceFiles,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  if (type !== 'img2dataset') return files
+  if (companion === undefined) return files
   const found: string[] = [...files]
-  for (const file of files.map(statusFileOf)) {
+  for (const file of files.map(companion)) {
     const exists = await store.describe(file, signal).then(
       () => true,
       (error: unknown) => {
@@ -314,6 +303,8 @@ function createFormat(
       return createImg2datasetFormat(store, wanted, options)
     case 'json':
       return createJsonFormat(store, tops, options)
+    case 'flickr30k-entities':
+      return createEntitiesFormat(store, tops, options)
     case 'webdataset':
       return createWebDatasetFormat(store, wanted, options)
     case 'tsv':

@@ -25,7 +25,11 @@ export async function resolveColumns(
   const { path: file, columns: known } = await firstColumns(format, files, signal)
   const isTar = type === 'webdataset' || type === 'img2dataset'
   const { keep, ...given } = options.columns
-  const named = [...Object.entries(given), ...keep.map((name) => ['keep', name] as const)]
+  const named = [
+    ...Object.entries(given).map(([role, name]) => [`columns.${role}`, name] as const),
+    ...keep.map((name) => ['columns.keep', name] as const),
+    ['allowList.column', options.allowList?.column] as const,
+  ]
   for (const [role, name] of named) {
     if (name === undefined) continue
     if (type === 'jsonl' || isTar) break // a row may lack what others have
@@ -33,9 +37,7 @@ export async function resolveColumns(
     const near = nearest(name, known)
     const hint = near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`
     const has = known.length === 0 ? 'it has no rows' : `but ${known.join(', ')}${hint}`
-    throw new ConfigError(
-      `source.columns.${role}: ${file} has no column ${JSON.stringify(name)}, ${has}`,
-    )
+    throw new ConfigError(`source.${role}: ${file} has no column ${JSON.stringify(name)}, ${has}`)
   }
   const find = (role: 'url' | 'image' | 'caption', names: readonly string[]) => {
     const found = names.filter((name) => known.includes(name))

@@ -29,7 +29,8 @@ interface Dialect {
   columnsOf(text: string): readonly string[]
 }
 
-type TextType = 'tsv' | 'csv' | 'jsonl' | 'flickr30k'
+/** `lines`: each line is the column `line`. */
+type TextType = 'tsv' | 'csv' | 'jsonl' | 'flickr30k' | 'lines'
 
 export function createTextFormat(
   files: SourceFiles,
@@ -45,6 +46,8 @@ function dialectOf(type: TextType, options: SourceOptions): Dialect {
       return jsonDialect
     case 'flickr30k':
       return tokenDialect
+    case 'lines':
+      return lineDialect
     case 'tsv':
     case 'csv':
       return tableDialect(type, options)
@@ -79,6 +82,13 @@ const tokenDialect: Dialect = {
     if (image === undefined) return 'not of the form file#number<TAB>caption'
     return { image, number: Number(number), caption }
   },
+}
+
+const lineDialect: Dialect = {
+  quotedBy: undefined,
+  hasHeader: false,
+  columnsOf: () => ['line'],
+  parse: (line) => ({ line }),
 }
 
 const jsonDialect: Dialect = {
