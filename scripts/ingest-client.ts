@@ -38,8 +38,9 @@ async function* rows() {
 const received = mapOrdered(rows(), count, async (row) => {
   const url = `http://127.0.0.1:${port}/${row}.jpg`
   try {
-    const { bytes } = await loader.receive({ kind: 'url', url }, signal)
-    return await journal.add(url, bytes)
+    return await loader.receive({ kind: 'url', url }, signal, ({ bytes }) =>
+      journal.add(url, bytes),
+    )
   } catch (error) {
     if (!(error instanceof SampleError)) throw error
     return { error }

@@ -203,11 +203,14 @@ function decodeFailure(
   return new SampleError(code, `${format} ${part}: ${messageOf(error)}`, { cause: error })
 }
 
-/** Any of grey, grey + alpha, RGB, RGBA to RGB; transparent pixels are laid over white. */
+/**
+ * Any of grey, grey + alpha, RGB, RGBA to RGB; transparent pixels are laid over white. RGBA is
+ * changed in place: a second buffer of a large image would be most of what the process needs.
+ */
 function toRgb(data: Buffer, width: number, height: number, channels: number): Decoded {
   if (channels === 3) return { image: { data, width, height }, transparent: false }
   const pixels = width * height
-  const rgb = new Uint8Array(pixels * 3)
+  const rgb = channels > 3 ? data.subarray(0, pixels * 3) : new Uint8Array(pixels * 3)
   const hasAlpha = channels === 2 || channels === 4
   const colours = hasAlpha ? channels - 1 : channels
   let transparent = false
@@ -249,6 +252,7 @@ async function encode(
 ): Promise<{ bytes: Uint8Array; format: ImageFormat }> {
   const image = sharp(data, { raw: { width, height, channels: 3 } })
   if (!lossy) return { bytes: await image.png({ compressionLevel: 6 }).toBuffer(), format: 'png' }
-  const jpeg = image.jpeg({ quality: 95, chromaSubsampling: '4:4:4' })
+  // Optimal Huffman tables would need all coefficients in memory, 6 bytes a pixel.
+  const jpeg = image.jpeg({ quality: 95, chromaSubsampling: '4:4:4', optimiseCoding: false })
   return { bytes: await jpeg.toBuffer(), format: 'jpg' }
 }

@@ -51,6 +51,17 @@ export const fetchOptionsSchema = z.strictObject({
     .min(1)
     .max(2 ** 31)
     .default(32 * 2 ** 20),
+  /**
+   * Bytes of bodies that this process holds, from the first that arrives until the image is on disk.
+   * A body that would exceed it waits, and its server with it; one at a time may come on top, so the
+   * most is this plus maxBytes.
+   */
+  maxBytesInFlight: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 40)
+    .default(64 * 2 ** 20),
 
   maxRedirects: z.number().int().min(0).max(20).default(5),
   /** Follow a redirect from https to http. */
@@ -109,6 +120,7 @@ export const fetchVolatile: readonly string[] = [
   'deadlineMs',
   'minBytesPerSecond',
   'minRateGraceMs',
+  'maxBytesInFlight',
   'retries',
   'retryBaseMs',
   'retryCapMs',

@@ -35,8 +35,15 @@ export interface ImageLoader {
   load(row: ImageRow, signal: AbortSignal): Promise<LoadedImage>
   /** Asks the hooks whether the row is wanted at all. */
   admit(row: ImageRow): Promise<void>
-  /** The bytes alone, e.g. for a journal; refuses what is no image by its first bytes. */
-  receive(ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage>
+  /**
+   * The bytes alone, e.g. for a journal; refuses what is no image by its first bytes. Fetched bytes
+   * count against `fetch.maxBytesInFlight` until `use` has ended, so it must not wait for other images.
+   */
+  receive<T>(
+    ref: ImageRef,
+    signal: AbortSignal,
+    use: (image: ReceivedImage) => T | Promise<T>,
+  ): Promise<T>
   /** Checks and decodes received bytes; without a row no hook is asked. */
   check(bytes: Uint8Array, signal: AbortSignal, row?: ImageRow): Promise<LoadedImage>
   close(): Promise<void>
@@ -51,7 +58,10 @@ export function createImageLoader(
   const fetcher = createFetcher(fetch, { ...deps, checkUrl: (url) => hooks.checkUrl(url) })
   const checker = createImageChecker(image)
 
-  const fetchOrRead = async (ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage> => {
+  const fetchOrRead = async (
+    ref: ImageRef,
+    signal: AbortSignal,
+  ): Promise<ReceivedImage & { readonly release?: () => void }> => {
     switch (ref.kind) {
       case 'url':
         return fetcher.fetch(ref.url, signal, (head) => {
@@ -65,11 +75,15 @@ export function createImageLoader(
     }
   }
   const admit = ({ image: ref, caption }: ImageRow) => hooks.beforeFetch(ref, caption)
-  const receive = async (ref: ImageRef, signal: AbortSignal): Promise<ReceivedImage> => {
+  const receive: ImageLoader['receive'] = async (ref, signal, use) => {
     signal.throwIfAborted()
-    const received = await fetchOrRead(ref, signal)
-    await hooks.onBytes(ref, received.bytes)
-    return received
+    const { release, ...received } = await fetchOrRead(ref, signal)
+    try {
+      await hooks.onBytes(ref, received.bytes)
+      return await use(received)
+    } finally {
+      release?.()
+    }
   }
   const check = async (bytes: Uint8Array, signal: AbortSignal, row?: ImageRow) => {
     const loaded = await checker.check(bytes, signal)
@@ -84,7 +98,7 @@ export function createImageLoader(
     check,
     load: async (row, signal) => {
       await admit(row)
-      return check((await receive(row.image, signal)).bytes, signal, row)
+      return check(await receive(row.image, signal, ({ bytes }) => bytes), signal, row)
     },
     close: () => fetcher.close(),
   }

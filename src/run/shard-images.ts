@@ -77,8 +77,9 @@ async function* receiveAhead<Row extends SourceRow>(
     const known = journal.find(url)
     if (known !== undefined) return known
     try {
-      const { bytes } = await images.receive({ kind: 'url', url }, signal)
-      return await journal.add(url, bytes)
+      return await images.receive({ kind: 'url', url }, signal, ({ bytes }) =>
+        journal.add(url, bytes),
+      )
     } catch (error) {
       if (!(error instanceof SampleError)) throw error
       // Nothing was asked, so the next attempt may ask.
@@ -100,7 +101,7 @@ async function* receiveAhead<Row extends SourceRow>(
       if (!(error instanceof SampleError)) throw error
       return { row, fetched: { error } }
     }
-    return { row, fetched: { read: async () => (await images.receive(image, signal)).bytes } }
+    return { row, fetched: { read: () => images.receive(image, signal, ({ bytes }) => bytes) } }
   }
   const hasRoom = (inFlight: readonly InFlight<Row, Received<Row>>[]) =>
     inFlight.length <

@@ -78,9 +78,8 @@ export async function openFetchJournal(
         await writer.append(encodeRecord({ url, error: fieldsOf(outcome) }, new Uint8Array(0)))
         return { error: outcome }
       }
-      const record = encodeRecord({ url }, outcome)
-      const { handle, offset } = await writer.append(record)
-      const start = offset + record.length - outcome.length
+      const { handle, end } = await writer.append(encodeRecord({ url }, outcome))
+      const start = end - outcome.length
       return { read: () => readAt(handle, start, outcome.length) }
     },
     close,
@@ -137,13 +136,14 @@ function fieldsOf({ code, message, context }: SampleError): Header['error'] {
   return { code, detail: message, httpStatus, host, attempts }
 }
 
-function encodeRecord(header: Header, body: Uint8Array): Buffer {
+/** The parts of a record; the body is not copied. */
+function encodeRecord(header: Header, body: Uint8Array): Uint8Array[] {
   const text = Buffer.from(JSON.stringify(header))
-  const record = Buffer.concat([Buffer.alloc(PREFIX_BYTES), text, body])
-  record.writeUInt32LE(text.length, 0)
-  record.writeUInt32LE(body.length, 4)
-  record.writeUInt32LE(crc32(record.subarray(PREFIX_BYTES)), 8)
-  return record
+  const prefix = Buffer.alloc(PREFIX_BYTES)
+  prefix.writeUInt32LE(text.length, 0)
+  prefix.writeUInt32LE(body.length, 4)
+  prefix.writeUInt32LE(crc32(body, crc32(text)), 8)
+  return [prefix, text, body]
 }
 
 interface Scanned {
@@ -188,13 +188,29 @@ async function readAt(handle: fs.FileHandle, offset: number, length: number): Pr
   return bytes
 }
 
+/** Parts that one call takes at most, by POSIX. */
+const MAX_PARTS = 1024
+
+async function writeAll(handle: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
+  for (let next = 0, skip = 0; next < parts.length;) {
+    const [first, ...others] = parts.slice(next, next + MAX_PARTS)
+    let { bytesWritten: left } = await handle.writev([first!.subarray(skip), ...others])
+    // A disk that is nearly full takes a part.
+    for (left += skip; next < parts.length && left >= parts[next]!.length; next++) {
+      left -= parts[next]!.length
+    }
+    skip = left
+  }
+}
+
 interface Appended {
   readonly handle: fs.FileHandle
-  readonly offset: number
+  /** Of the record in the file. */
+  readonly end: number
 }
 
 interface Pending {
-  readonly record: Buffer
+  readonly record: readonly Uint8Array[]
   readonly resolve: (appended: Appended) => void
   readonly reject: (error: unknown) => void
 }
@@ -213,10 +229,13 @@ function createWriter(file: string) {
   const write = async (batch: readonly Pending[]): Promise<void> => {
     opened ??= await fs.open(file, 'wx+')
     const handle = opened
-    await handle.appendFile(Buffer.concat(batch.map(({ record }) => record)))
+    await writeAll(
+      handle,
+      batch.flatMap(({ record }) => record),
+    )
     for (const { record, resolve } of batch) {
-      resolve({ handle, offset: size })
-      size += record.length
+      size += record.reduce((sum, part) => sum + part.length, 0)
+      resolve({ handle, end: size })
     }
     timer ??= setTimeout(() => {
       timer = undefined
@@ -236,7 +255,7 @@ function createWriter(file: string) {
     writing = undefined
   }
   return {
-    append: (record: Buffer) =>
+    append: (record: readonly Uint8Array[]) =>
       new Promise<Appended>((resolve, reject) => {
         pending.push({ record, resolve, reject })
         writing ??= drain()

@@ -140,7 +140,7 @@ export function drip(headText: string, chunk: string | Uint8Array, everyMs: numb
 }
 
 /** A head, then bytes as fast as they are taken, without end. */
-export function endless(headText: string, chunk: Uint8Array): Answer {
+export function endless(headText: string | Uint8Array, chunk: Uint8Array): Answer {
   return (socket) => {
     socket.write(headText)
     const send = () => {

@@ -9,6 +9,7 @@ import { getDomain } from 'tldts'
 import { SampleError } from '../../core/errors.ts'
 import { retryOf, type ReasonCode } from '../../core/reasons.ts'
 import type { FetchOptions } from '../fetch-options.ts'
+import { createByteBudget, type ByteShare } from '../byte-budget.ts'
 import { createCircuits } from './circuit.ts'
 import { createAddressRule, isAddress, localAddresses, parseTarget } from './guard.ts'
 import { createHostScheduler } from './host-scheduler.ts'
@@ -23,7 +24,9 @@ export const PRODUCT_TOKEN = 'groundmill'
 const VERSION = '0.1.0'
 
 export interface Fetched {
+  /** They count against `maxBytesInFlight` until `release` is called. */
   readonly bytes: Uint8Array
+  readonly release: () => void
   /** After redirects, normalised. */
   readonly finalUrl: string
   /** Requests made for it, redirects not counted. */
@@ -95,6 +98,7 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
     now,
   })
   const circuits = createCircuits(options.circuitFailures, options.circuitCooldownMs, now)
+  const budget = createByteBudget(options.maxBytesInFlight)
   const closed = new AbortController()
 
   /** One request in its host's slot; the outcome feeds concurrency and circuit. */
@@ -109,11 +113,10 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
         const detail = `${host} is left alone for ${Math.ceil(open / 1000)} s`
         throw new SampleError('host_circuit_open', detail, { host })
       }
-      const started = performance.now()
       const answer = await transport.get(url, { ...hop, signal })
       if (answer.status >= 500) circuits.failed(host)
       else circuits.succeeded(host)
-      return { ...answer, tookMs: performance.now() - started }
+      return answer
     } catch (error) {
       if (error instanceof SampleError) {
         congested = CONGESTION.has(error.code)
@@ -177,11 +180,13 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
   }
 
   const fetchText = async (url: URL, maxBytes: number) => {
+    const share = budget.open()
     try {
       const { status, headers, body } = await follow(
         url,
         {
           maxBytes,
+          share,
           cut: true,
           accept: 'text/plain,*/*;q=0.5',
           onHeaders: (status) => status < 300,
@@ -190,23 +195,28 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
       )
       if (status >= 400 && status < 500) return null
       if (status !== 200) throw statusError(status, headers, url)
-      return new TextDecoder().decode(await decodeBody(body, headers, maxBytes))
+      const text = await decodeBody(body, headers, maxBytes, share, closed.signal)
+      return new TextDecoder().decode(text)
     } catch (error) {
       if (error instanceof SampleError && error.code === 'redirect_limit') return null
       throw error
+    } finally {
+      share.keep(0)
     }
   }
   const sites = createSitePolicies(options, PRODUCT_TOKEN, fetchText, now)
 
   const attempt = async (
     url: URL,
+    share: ByteShare,
     signal: AbortSignal,
     onHead?: (head: Uint8Array) => void,
-  ): Promise<Omit<Fetched, 'attempts'>> => {
+  ): Promise<Omit<Fetched, 'attempts' | 'release'>> => {
     const answer = await follow(
       url,
       {
         maxBytes: options.maxBytes,
+        share,
         accept: IMAGE_ACCEPT,
         before: async (hop) => {
           deps.checkUrl?.(hop)
@@ -226,7 +236,7 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
       const retryAfter = parseRetryAfter(answer.headers['retry-after'], now())
       throw new StatusFailure(statusError(answer.status, answer.headers, answer.url), retryAfter)
     }
-    const bytes = await decodeBody(answer.body, answer.headers, options.maxBytes)
+    const bytes = await decodeBody(answer.body, answer.headers, options.maxBytes, share, signal)
     if (bytes.length === 0) {
       const context = { host: answer.url.hostname, httpStatus: answer.status }
       throw new SampleError('body_empty', `HTTP ${answer.status} without a body`, context)
@@ -258,9 +268,14 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
       const url = parseTarget(text, options.ports, rule)
       for (let attempts = 1; ; attempts++) {
         closed.signal.throwIfAborted()
+        const share = budget.open()
+        const release = () => {
+          share.keep(0)
+        }
         try {
-          return { ...(await attempt(url, signal, onHead)), attempts }
+          return { ...(await attempt(url, share, signal, onHead)), attempts, release }
         } catch (thrown) {
+          release()
           const error = thrown instanceof StatusFailure ? thrown.error : thrown
           if (!(error instanceof SampleError)) throw error
           const retryAfter = thrown instanceof StatusFailure ? thrown.retryAfter : undefined
@@ -280,12 +295,10 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
 
 type GetOptions = Parameters<ReturnType<typeof createTransport>['get']>[1]
 type HopOptions = Omit<GetOptions, 'signal'>
-type Hop = Awaited<ReturnType<ReturnType<typeof createTransport>['get']>> & {
-  readonly tookMs: number
-}
+type Hop = Awaited<ReturnType<ReturnType<typeof createTransport>['get']>>
 type Answer = Hop & { readonly url: URL }
 
-interface AskOptions extends Pick<GetOptions, 'maxBytes' | 'accept' | 'cut' | 'onHead'> {
+interface AskOptions extends Pick<GetOptions, 'maxBytes' | 'share' | 'accept' | 'cut' | 'onHead'> {
   readonly before?: (url: URL) => Promise<void>
   readonly onHeaders: (status: number, headers: ResponseHeaders, url: URL) => boolean
 }
@@ -353,6 +366,8 @@ async function decodeBody(
   body: Uint8Array,
   headers: ResponseHeaders,
   maxBytes: number,
+  share: ByteShare,
+  signal: AbortSignal,
 ): Promise<Uint8Array> {
   const name = contentEncoding(headers)
   if (name === undefined || body.length === 0) return body
@@ -365,8 +380,12 @@ async function decodeBody(
           ? unbrotli
           : undefined
   if (decode === undefined) throw new SampleError('body_encoding', `content-encoding ${name}`)
+  // What it will be cannot be known.
+  await share.take(maxBytes, signal)
   try {
-    return await decode(body, { maxOutputLength: maxBytes })
+    const decoded = await decode(body, { maxOutputLength: maxBytes })
+    share.keep(decoded.length)
+    return decoded
   } catch (error) {
     const tooLong =
       error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'

@@ -3,6 +3,8 @@
 
 import { Agent, buildConnector, request, errors as undici, type Dispatcher } from 'undici'
 import { SampleError, messageOf } from '../../core/errors.ts'
+import { createBodyBytes } from './body-bytes.ts'
+import type { ByteShare } from '../byte-budget.ts'
 import { isAddress, stripBrackets, type AddressRule } from './guard.ts'
 import type { ResolvedAddress, Resolver } from './resolver.ts'
 
@@ -23,9 +25,11 @@ export interface TransportOptions {
 export interface GetOptions {
   /** Aborted by the caller alone; the deadline is separate so that its failure has its own code. */
   readonly signal: AbortSignal
-  /** From now to the last byte. */
+  /** From now to the last byte, without the time that the share made it wait. */
   readonly deadlineMs: number
   readonly maxBytes: number
+  /** Takes the bytes of the body; the caller gives them back. */
+  readonly share: ByteShare
   readonly accept: string
   /**
    * Called with status and headers before the body is read. Throws to refuse the body, which cuts
@@ -49,6 +53,8 @@ export interface Response {
   readonly headers: ResponseHeaders
   /** As sent, still with its content-encoding; empty when onHeaders returned false. */
   readonly body: Uint8Array
+  /** Milliseconds that count against the deadline. */
+  readonly tookMs: number
 }
 
 export interface Transport {
@@ -127,6 +133,32 @@ interface Progress {
   late: boolean
 }
 
+/** Calls back after a time that can be halted, for waits that are nobody's fault. */
+function startClock(ms: number, onEnd: () => void) {
+  let passed = 0
+  let since = performance.now()
+  let timer = setTimeout(onEnd, ms)
+  const elapsed = () => passed + performance.now() - since
+  return {
+    /** Milliseconds that were not halted. */
+    elapsed,
+    halted: async (wait: Promise<void>): Promise<void> => {
+      passed = elapsed()
+      clearTimeout(timer)
+      try {
+        await wait
+      } finally {
+        since = performance.now()
+        timer = setTimeout(onEnd, ms - passed)
+      }
+    },
+    stop: () => {
+      clearTimeout(timer)
+    },
+  }
+}
+type Clock = ReturnType<typeof startClock>
+
 async function getOnce(
   agent: Agent,
   url: URL,
@@ -140,16 +172,16 @@ async function getOnce(
     controller.abort(get.signal.reason)
   }
   get.signal.addEventListener('abort', onAbort, { once: true })
-  const timer = setTimeout(() => {
+  const clock = startClock(get.deadlineMs, () => {
     progress.late = true
     controller.abort()
-  }, get.deadlineMs)
+  })
   try {
     // Resolved ahead of the connect, so that a slow resolver is not taken for a slow server.
     if (!isAddress(url.hostname)) {
       await abortable(options.resolver.resolve(url.hostname), controller.signal)
     }
-    return await exchange(agent, url, get, options, controller, progress)
+    return await exchange(agent, url, get, options, { controller, progress, clock })
   } catch (error) {
     get.signal.throwIfAborted()
     // Only close() does this: no failure of the sample.
@@ -158,9 +190,15 @@ async function getOnce(
     }
     throw toSampleError(error, url, get, options, progress)
   } finally {
-    clearTimeout(timer)
+    clock.stop()
     get.signal.removeEventListener('abort', onAbort)
   }
+}
+
+interface Attempt {
+  readonly controller: AbortController
+  readonly progress: Progress
+  readonly clock: Clock
 }
 
 async function exchange(
@@ -168,8 +206,7 @@ async function exchange(
   url: URL,
   get: GetOptions,
   options: TransportOptions,
-  controller: AbortController,
-  progress: Progress,
+  { controller, progress, clock }: Attempt,
 ): Promise<Response> {
   const { statusCode, headers, body } = await request(url, {
     dispatcher: agent,
@@ -184,10 +221,11 @@ async function exchange(
   try {
     if (!get.onHeaders(statusCode, headers)) {
       await body.dump({ limit: MAX_DRAIN_BYTES, signal: controller.signal })
-      return { status: statusCode, headers, body: new Uint8Array(0) }
+      const nothing = new Uint8Array(0)
+      return { status: statusCode, headers, body: nothing, tookMs: clock.elapsed() }
     }
-    const bytes = await readBody(body, headers, get, options)
-    return { status: statusCode, headers, body: bytes }
+    const bytes = await readBody(body, headers, get, options, { controller, progress, clock })
+    return { status: statusCode, headers, body: bytes, tookMs: clock.elapsed() }
   } catch (error) {
     // Ends the connection: the rest of a refused body is not worth its bytes.
     body.on('error', () => undefined).destroy()
@@ -200,26 +238,29 @@ async function readBody(
   headers: ResponseHeaders,
   get: GetOptions,
   options: TransportOptions,
+  { controller, clock }: Attempt,
 ): Promise<Uint8Array> {
   const declared = Number(headers['content-length'])
   if (declared > get.maxBytes && get.cut !== true) throw tooLarge(`${declared} bytes declared`, get)
 
-  const started = performance.now()
-  const chunks: Uint8Array[] = []
-  let length = 0
+  const begun = clock.elapsed()
+  const bytes = createBodyBytes(Math.min(declared, get.maxBytes))
   let headSeen = get.onHead === undefined || contentEncoding(headers) !== undefined
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    chunks.push(chunk)
-    length += chunk.length
+    const room = get.share.take(chunk.length, controller.signal)
+    // The server is not read from meanwhile, which halts it.
+    if (room !== undefined) await clock.halted(room)
+    bytes.append(chunk)
+    const { length } = bytes
     if (length > get.maxBytes) {
       if (get.cut === true) break
       throw tooLarge(`more than ${get.maxBytes} bytes sent`, get)
     }
     if (!headSeen && length >= HEAD_BYTES) {
       headSeen = true
-      get.onHead?.(chunk.length === length ? chunk : Buffer.concat(chunks))
+      get.onHead?.(bytes.whole())
     }
-    const elapsed = performance.now() - started
+    const elapsed = clock.elapsed() - begun
     if (elapsed > options.minRateGraceMs && length * 1000 < elapsed * options.minBytesPerSecond) {
       throw new SampleError(
         'stalled',
@@ -227,9 +268,8 @@ async function readBody(
       )
     }
   }
-  const only = chunks[0]
-  const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, length)
-  if (!headSeen && length > 0) get.onHead?.(whole)
+  const whole = bytes.whole()
+  if (!headSeen && whole.length > 0) get.onHead?.(whole)
   return whole.length > get.maxBytes ? whole.subarray(0, get.maxBytes) : whole
 }
 

@@ -1,0 +1,45 @@
+// A body as it grows. Chunks are copied: kept as they come, a body in chunks of one byte would take
+// a hundred times its size.
+
+export interface BodyBytes {
+  readonly length: number
+  append(chunk: Uint8Array): void
+  /** All bytes so far; not to be changed. */
+  whole(): Uint8Array
+}
+
+const FIRST_BLOCK = 64 * 1024
+const MAX_BLOCK = 1024 * 1024
+
+/** @param expected bytes, if that is known; memory is touched only as they come */
+export function createBodyBytes(expected: number): BodyBytes {
+  const blocks: Buffer[] = []
+  let last = Buffer.alloc(0)
+  /** Bytes used of the last block. */
+  let used = 0
+  let length = 0
+
+  const addBlock = (): void => {
+    const size = Math.min(MAX_BLOCK, FIRST_BLOCK * 2 ** blocks.length)
+    last = Buffer.allocUnsafeSlow(blocks.length === 0 && expected > 0 ? expected : size)
+    blocks.push(last)
+    used = 0
+  }
+  return {
+    get length() {
+      return length
+    },
+    append: (chunk) => {
+      for (let from = 0; from < chunk.length;) {
+        if (used === last.length) addBlock()
+        const part = chunk.subarray(from, from + last.length - used)
+        last.set(part, used)
+        used += part.length
+        from += part.length
+      }
+      length += chunk.length
+    },
+    // The only block holds no more than was promised or little; several are joined.
+    whole: () => (blocks.length === 1 ? last.subarray(0, length) : Buffer.concat(blocks, length)),
+  }
+}
