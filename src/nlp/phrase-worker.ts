@@ -1,6 +1,7 @@
 // One thread of the extractor's pool: reads captions, says in shared memory which one it is at.
 
 import { parentPort, workerData } from 'node:worker_threads'
+import { giveWay } from '../core/priority.ts'
 import type { WorkerData, WorkerReply, WorkerRequest } from './extractor.ts'
 import { createPhraseFinder, type PhraseResult } from './find-phrases.ts'
 
@@ -9,6 +10,7 @@ const data = workerData as WorkerData
 const port = parentPort
 if (port === null) throw new Error('phrase-worker.ts runs as a worker thread only')
 const progress = new Int32Array(data.progress)
+giveWay()
 const findPhrases = createPhraseFinder(data.caption, data.phrases)
 const reply = (message: WorkerReply) => port.postMessage(message)
 

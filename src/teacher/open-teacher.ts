@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import { ConfigError, InputError, messageOf } from '../core/errors.ts'
+import { letRuntimeThreadsGiveWay } from '../core/priority.ts'
 import { findModel } from './find-model.ts'
 import { checkNames, feedsOf, outputsOf } from './glip/glip-graph.ts'
 import { GlipTeacher, type GlipSettings } from './glip/glip-teacher.ts'
@@ -94,6 +95,7 @@ export async function openGraph(
       `teacher.model: ${path} is a raw export, for parity tests; convert it again without --raw`,
     )
   }
+  letRuntimeThreadsGiveWay()
   const failures: string[] = []
   for (const candidate of provider === 'auto' ? AUTO : [provider]) {
     try {

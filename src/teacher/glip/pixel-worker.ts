@@ -1,6 +1,7 @@
 // The thread beside the graph's: resizes images before it and turns its outputs into boxes after it, so
 // that neither the graph nor the thread of the pipeline waits for them.
 
+import { giveWay } from '../../core/priority.ts'
 import { serve, type Answer } from '../thread.ts'
 import type { PixelReply, PixelRequest } from './pixel-threads.ts'
 import { detect, toImage } from './postprocess.ts'
@@ -22,4 +23,5 @@ function answer(request: PixelRequest): Answer<PixelReply> {
   }
 }
 
+giveWay()
 serve(answer)
