@@ -24,7 +24,7 @@ WINDOW = 8  # batches rendered together and sorted by aspect, so that little pad
 # is the most to learn from an image, since what a step costs is the image (the paper packs captions, C.1).
 CAPTION_SHARE = 0.3
 DETECTION_PROMPT_SHARE = 0.2
-SHORT_SIDES = (192, 208, 224, 240)
+SHORT_SIDES = (208, 240, 256, 272)
 
 
 @dataclass(frozen=True)

@@ -190,9 +190,17 @@ def _tell_apart(a, b) -> list[Meaning]:
 
 
 def detection_prompt(rng: np.random.Generator, scene) -> tuple[str, list[dict]]:
-    """GLIP's evaluation prompt for a scene: names of its objects and of absent things, ". " between."""
+    """GLIP's evaluation prompt for a scene: names of its objects and of absent things, ". " between.
+
+    Objects with the same noun are also named by what tells them apart: the hardest thing to learn.
+    """
     things = scene.things
     meanings = [_random_meaning(rng, t, named=0.4) for t in things]
+    meanings += [Meaning(t.noun, pattern=t.pattern) for t in things if t.pattern != "plain" and rng.random() < 0.5]
+    for i, a in enumerate(things):
+        for b in things[:i]:
+            if a.noun == b.noun:
+                meanings += [m for m in _tell_apart(a, b) if m.size is None or m.size in SIZE_WORDS]
     for _ in range(int(rng.integers(2, 9))):
         absent = _absent_meaning(rng, things, scene.split != "train")
         if absent:

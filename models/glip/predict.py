@@ -22,8 +22,8 @@ from glip.scenes import Scene, gold_line, render_scene
 from glip.text import Tokenizer, load_vocab, positive_tokens
 
 DEFAULT_VOCAB = Path(__file__).parent / "assets" / "vocab.txt"
-NANO_SHORT_SIDE = 224
-NANO_LONG_SIDE = 384
+NANO_SHORT_SIDE = 256
+NANO_LONG_SIDE = 448
 
 Outputs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
