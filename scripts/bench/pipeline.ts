@@ -69,7 +69,7 @@ export interface PipelineResult {
 
 export const benchmark: Benchmark<PipelineResult> = {
   options: {
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     limit: { type: 'string', default: '200' },
   },
   async run({ rounds, limit }) {
