@@ -1,13 +1,10 @@
 #!/usr/bin/env node
 // The program: real streams and signals around main().
 
-import v8 from 'node:v8'
 import { Interrupted, main } from './cli.ts'
+import { tuneCollector } from './core/collector.ts'
 
-// The young generations of this thread and of the workers would each grow to 48 MB over the first minutes
-// and stay there; most of what they hold are pixels, which lie outside of them.
-v8.setFlagsFromString('--max-semi-space-size=4') // MB, of the workers
-v8.setFlagsFromString('--semi-space-growth-factor=1') // this thread's was sized before
+tuneCollector()
 
 /** An orchestrator kills 30 s after SIGTERM; what is not drained by then never will be. */
 const GRACE_MS = 25_000

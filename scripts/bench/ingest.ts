@@ -9,6 +9,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { z } from 'zod'
+import { buildProgram } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
 
 const SCRIPTS = path.join(import.meta.dirname, '..')
@@ -58,6 +59,7 @@ export const benchmark: Benchmark<IngestResult> = {
     const images = Number(options['images'])
     const inFlight = Number(options['in-flight'])
     const python = String(options['python'])
+    buildProgram() // what runs is what users run, without tsx
     const hasPeer = await canImport(python, 'img2dataset')
     const folder = await mkdtemp(path.join(os.tmpdir(), 'groundmill-ingest-'))
     const rows: Row[] = []
@@ -156,9 +158,9 @@ async function runOurs(
 ): Promise<Cost> {
   const out = path.join(folder, `ours-${name}`)
   await mkdir(out)
-  const script = path.join(SCRIPTS, 'ingest-client.ts')
+  const script = path.join(SCRIPTS, 'ingest-client.mjs')
   const numbers = [port, images, inFlight].map(String)
-  const { stdout } = await execute(process.execPath, ['--import', 'tsx', script, ...numbers, out])
+  const { stdout } = await execute(process.execPath, [script, ...numbers, out])
   return costSchema.parse(JSON.parse(stdout))
 }
 

@@ -5,11 +5,11 @@ import type { DecodedImage } from '../core/types.ts'
 const COLUMNS = 9
 const ROWS = 8
 // Pixels read per cell and axis at most: more change no bit that survives re-compression.
-const SAMPLES = 32
+const SAMPLES = 16
 
 /**
  * The image is cut into 9 x 8 cells; a cell's value is the mean luma (ITU-R BT.601) of its pixels,
- * of a regular grid of them where a cell has more than 32 per axis. Bit = the cell is brighter than
+ * of a regular grid of them where a cell has more than 16 per axis. Bit = the cell is brighter than
  * its left neighbour; row by row from the top left, the first bit is the highest.
  *
  * @returns 16 hex digits

@@ -79,8 +79,7 @@ export async function openFetchJournal(
         return { error: outcome }
       }
       const { handle, end } = await writer.append(encodeRecord({ url }, outcome))
-      const start = end - outcome.length
-      return { read: () => readAt(handle, start, outcome.length) }
+      return storedAt(handle, end - outcome.length, outcome.length)
     },
     close,
     remove: async () => {
@@ -126,9 +125,14 @@ function toFetched(
   offset: number,
   length: number,
 ): JournaledFetch {
-  if (error === undefined) return { read: () => readAt(handle, offset, length) }
+  if (error === undefined) return storedAt(handle, offset, length)
   const { code, detail, ...context } = error
   return { error: new SampleError(code, detail, JSON.parse(JSON.stringify(context)) as object) }
+}
+
+/** A function of its own, so that what waits to be read holds no body in memory. */
+function storedAt(handle: fs.FileHandle, offset: number, length: number): JournaledFetch {
+  return { read: () => readAt(handle, offset, length) }
 }
 
 function fieldsOf({ code, message, context }: SampleError): Header['error'] {

@@ -1,7 +1,7 @@
 """64-bit dHash of images, one hex line each, written from its definition with Pillow and exact integers.
 
 The image is cut into 9 x 8 cells; a cell's value is the mean BT.601 luma of its pixels, or of every
-n-th pixel per axis where a cell is 64 px or longer (n = size // 32). Bit: brighter than the cell to the left.
+n-th pixel per axis where a cell is 32 px or longer (n = size // 16). Bit: brighter than the cell to the left.
 """
 
 import sys
@@ -16,7 +16,7 @@ def cells(size: int, count: int) -> list[range]:
     for index in range(count):
         start = index * size // count
         end = max(start + 1, (index + 1) * size // count)
-        spans.append(range(start, end, max(1, (end - start) // 32)))
+        spans.append(range(start, end, max(1, (end - start) // 16)))
     return spans
 
 

@@ -3,16 +3,18 @@
 
 import { setMaxListeners } from 'node:events'
 import path from 'node:path'
-import { SampleError } from '../src/core/errors.ts'
-import { fetchOptionsSchema, imageOptionsSchema } from '../src/ingest/options.ts'
-import { createImageLoader } from '../src/ingest/load-image.ts'
-import { mapOrdered } from '../src/run/map-ordered.ts'
-import { openFetchJournal } from '../src/store/fetch-journal.ts'
-import { createImagesTar } from '../src/store/images-tar.ts'
-import { createShardsFolder } from '../src/store/shards.ts'
+import { tuneCollector } from '../dist/core/collector.js'
+import { SampleError } from '../dist/core/errors.js'
+import { fetchOptionsSchema, imageOptionsSchema } from '../dist/ingest/options.js'
+import { createImageLoader } from '../dist/ingest/load-image.js'
+import { mapOrdered } from '../dist/run/map-ordered.js'
+import { openFetchJournal } from '../dist/store/fetch-journal.js'
+import { createImagesTar } from '../dist/store/images-tar.js'
+import { createShardsFolder } from '../dist/store/shards.js'
 
-const [port, count, inFlight] = process.argv.slice(2).map(Number) as [number, number, number]
-const folder = process.argv[5]!
+tuneCollector()
+const [port, count, inFlight] = process.argv.slice(2).map(Number)
+const folder = process.argv[5]
 
 const { signal } = new AbortController()
 setMaxListeners(0, signal)
