@@ -7,6 +7,10 @@ export interface SampleErrorContext {
   readonly httpStatus?: number
   readonly host?: string
   readonly attempts?: number
+  /** ISO 8601; of a match with a hash list. */
+  readonly time?: string
+  /** Stands for the URL or path, which such a match does not name. */
+  readonly urlDigest?: string
   readonly cause?: unknown
 }
 

@@ -109,6 +109,14 @@ export function retryOf(code: ReasonCode): Retry {
   return REASONS[code].retry
 }
 
+/**
+ * True for a match with a list of what nobody may have: no record of the row names its URL, path or
+ * host; a keyed digest stands for them.
+ */
+export function isSealed(code: ReasonCode): boolean {
+  return code === 'blocklist_hash'
+}
+
 /** A row that did not become a grounding: a line of rejects.jsonl. */
 export interface Reject {
   readonly key: string
@@ -122,4 +130,8 @@ export interface Reject {
   readonly httpStatus?: number
   readonly host?: string
   readonly attempts?: number
+  /** When a hash list matched, ISO 8601. */
+  readonly time?: string
+  /** In place of `url`: hex HMAC-SHA256 of it with the run's url-key. */
+  readonly urlDigest?: string
 }

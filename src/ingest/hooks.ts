@@ -15,6 +15,11 @@ import type { FetchOptions } from './fetch-options.ts'
 export type HookDecision =
   undefined | 'keep' | { readonly drop: string } | { readonly quarantine: string }
 
+/** The name of a list that has the image: recorded as a match with `blockHashes` is. */
+export interface HookMatch {
+  readonly match: string
+}
+
 /** Before an image is asked for; `url` and `host` are missing for what is no URL. */
 export interface BeforeFetch {
   readonly url?: string
@@ -48,7 +53,7 @@ export interface HookModule {
   /** Part of the run's identity: another version is another run. */
   readonly version: string
   readonly beforeFetch?: (row: BeforeFetch) => Answer
-  readonly onBytes?: (image: OnBytes) => Answer
+  readonly onBytes?: (image: OnBytes) => Answer | HookMatch | Promise<HookMatch>
   readonly afterDecode?: (image: AfterDecode) => Answer
 }
 
@@ -66,10 +71,18 @@ export interface Hooks {
 
 type HookOptions = Pick<FetchOptions, 'hooks' | 'blockUrls' | 'blockHashes'>
 
-export const NO_HOOKS: Hooks = createHooks([], undefined, undefined)
+/** Makes what stands for the URL or path of an image in a list. */
+type UrlDigest = (url: string) => string
+
+export const NO_HOOKS: Hooks = createHooks([], undefined, undefined, () => '')
+
+/** True if one of them may find an image in a list, whose URL needs a digest then. */
+export function mayMatch({ hooks, blockHashes }: HookOptions): boolean {
+  return hooks.length > 0 || blockHashes !== undefined
+}
 
 /** @throws ConfigError naming the file that cannot be loaded, and why */
-export async function loadHooks(options: HookOptions): Promise<Hooks> {
+export async function loadHooks(options: HookOptions, digestUrl: UrlDigest): Promise<Hooks> {
   const { blockUrls, blockHashes } = options
   return createHooks(
     await Promise.all(options.hooks.map(loadModule)),
@@ -79,6 +92,7 @@ export async function loadHooks(options: HookOptions): Promise<Hooks> {
     blockHashes === undefined
       ? undefined
       : parseHashList(path.basename(blockHashes), await readList('blockHashes', blockHashes)),
+    digestUrl,
   )
 }
 
@@ -152,12 +166,14 @@ const decisionSchema = z.union([
   z.strictObject({ drop: z.string() }),
   z.strictObject({ quarantine: z.string() }),
 ])
+const matchSchema = z.strictObject({ match: z.string() })
 
 /** One after the other, so that a later one never sees what an earlier one has refused. */
 async function decide(
   modules: readonly HookModule[],
   point: 'beforeFetch' | 'onBytes' | 'afterDecode',
-  call: (module: HookModule) => Answer,
+  call: (module: HookModule) => ReturnType<NonNullable<HookModule['onBytes']>>,
+  onMatch?: (list: string) => SampleError,
 ): Promise<void> {
   for (const module of modules) {
     if (module[point] === undefined) continue
@@ -169,10 +185,13 @@ async function decide(
       // A row that was not judged must not be kept, nor be lost to a bug in the hook.
       throw new ShardError(`${where}: ${messageOf(error)}`, { cause: error })
     }
+    const matched = onMatch === undefined ? undefined : matchSchema.safeParse(answer).data
+    if (matched !== undefined && onMatch !== undefined) throw onMatch(matched.match)
     const decision = decisionSchema.safeParse(answer)
     if (!decision.success) {
       throw new ShardError(
-        `${where}: must return nothing, "keep", { drop: "why" } or { quarantine: "why" }`,
+        `${where}: must return nothing, "keep", { drop: "why" } or { quarantine: "why" }` +
+          (onMatch === undefined ? '' : ' or { match: "list" }'),
       )
     }
     const { data } = decision
@@ -187,7 +206,15 @@ function createHooks(
   modules: readonly HookModule[],
   urls: UrlList | undefined,
   hashes: HashList | undefined,
+  digestUrl: UrlDigest,
 ): Hooks {
+  const matchOf = (image: ImageRef, list: string): SampleError => {
+    const name = image.kind === 'url' ? image.url : image.kind === 'file' ? image.path : undefined
+    return new SampleError('blocklist_hash', `list ${list}`, {
+      time: new Date().toISOString(),
+      ...(name === undefined ? {} : { urlDigest: digestUrl(name) }),
+    })
+  }
   return {
     beforeFetch: async (image, caption) => {
       if (modules.length === 0) return
@@ -201,11 +228,15 @@ function createHooks(
       throw new SampleError('blocklist_url', `list ${urls.name}`, { host: url.hostname })
     },
     onBytes: async (image, bytes) => {
-      if (hashes?.has(bytes) === true)
-        throw new SampleError('blocklist_hash', `list ${hashes.name}`)
+      if (hashes?.has(bytes) === true) throw matchOf(image, hashes.name)
       if (!modules.some((module) => module.onBytes !== undefined)) return
       const received = { ...withUrl(urlOf(image)), bytes, sha256: sha256(bytes) }
-      await decide(modules, 'onBytes', (module) => module.onBytes?.(received))
+      await decide(
+        modules,
+        'onBytes',
+        (module) => module.onBytes?.(received),
+        (list) => matchOf(image, list),
+      )
     },
     afterDecode: async (image, ref) => {
       if (modules.length === 0) return

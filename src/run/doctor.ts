@@ -12,6 +12,7 @@ import { isAddress } from '../ingest/fetch/guard.ts'
 import { loadHooks } from '../ingest/hooks.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { openSource } from '../ingest/source.ts'
+import { createUrlDigest, randomUrlKey } from '../store/url-digest.ts'
 import { createPhraseExtractor } from '../nlp/extractor.ts'
 import { describeTeacher, openTeacher } from '../teacher/open-teacher.ts'
 import { mapOrdered } from './map-ordered.ts'
@@ -206,7 +207,9 @@ async function tryRows(
   signal: AbortSignal,
 ): Promise<number> {
   const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
-  const images = createImageLoader(config.fetch, config.image, await loadHooks(config.fetch))
+  // Nothing is recorded here, so any key will do.
+  const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
+  const images = createImageLoader(config.fetch, config.image, hooks)
   let kept = 0
   try {
     const results = await extractor.extract(rows, signal)

@@ -6,7 +6,7 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { SampleError, ShardError } from '../core/errors.ts'
-import { stageOf, type ReasonCode, type Reject } from '../core/reasons.ts'
+import { isSealed, stageOf, type ReasonCode, type Reject } from '../core/reasons.ts'
 import type { GroundingRow, ImageFormat, Phrase, Shard, SourceRow } from '../core/types.ts'
 import type { ImageLoader } from '../ingest/load-image.ts'
 import type { CaptionSource, SourceReject } from '../ingest/source.ts'
@@ -23,6 +23,7 @@ import {
   openShard,
   REJECTS_FILE,
 } from '../store/shards.ts'
+import type { UrlDigest } from '../store/url-digest.ts'
 import type { Teacher } from '../teacher/teacher.ts'
 import { VERSION } from '../version.ts'
 import { createRepeatFinder } from './duplicates.ts'
@@ -48,6 +49,7 @@ export interface ShardTools {
   readonly extractor: PhraseExtractor
   readonly images: ImageLoader
   readonly teacher: Teacher
+  readonly digestUrl: UrlDigest
   /** Called once per row as soon as its fate is known. */
   readonly onRow: () => void
 }
@@ -249,7 +251,9 @@ class ShardOutcome {
     const images = await this.#tar.close()
     const isReferenced = this.#storedImages === 0
     if (isReferenced) await fs.rm(path.join(this.#dir, IMAGES_FILE))
-    const rejects = this.#rejects.sort((a, b) => a.row - b.row).map((one) => JSON.stringify(one))
+    const rejects = sealRejects(this.#rejects, this.#tools.digestUrl)
+      .sort((a, b) => a.row - b.row)
+      .map((one) => JSON.stringify(one))
     return {
       [GROUNDINGS_FILE]: await writeSynced(
         path.join(this.#dir, GROUNDINGS_FILE),
@@ -324,7 +328,14 @@ class ShardOutcome {
   }
 
   #rejectError(row: SourceRow, { code, message, context }: SampleError): void {
-    const { httpStatus, host, attempts } = context
+    const { httpStatus, host, attempts, time, urlDigest } = context
+    if (isSealed(code)) {
+      this.#reject(row.row, code, message, {
+        ...(time === undefined ? {} : { time }),
+        ...(urlDigest === undefined ? {} : { urlDigest }),
+      })
+      return
+    }
     this.#reject(row.row, code, message, {
       ...urlOf(row),
       ...(httpStatus === undefined ? {} : { httpStatus }),
@@ -334,7 +345,7 @@ class ShardOutcome {
   }
 
   #reject(row: number, code: ReasonCode, detail: string, context: Partial<Reject>): void {
-    const { url, httpStatus, host, attempts } = context
+    const { url, httpStatus, host, attempts, time, urlDigest } = context
     this.#rejects.push({
       key: keyOf(this.#shard, row),
       row,
@@ -345,6 +356,8 @@ class ShardOutcome {
       ...(httpStatus === undefined ? {} : { httpStatus }),
       ...(host === undefined ? {} : { host }),
       ...(attempts === undefined ? {} : { attempts }),
+      ...(time === undefined ? {} : { time }),
+      ...(urlDigest === undefined ? {} : { urlDigest }),
     })
     this.#tools.onRow()
   }
@@ -381,6 +394,17 @@ export function assertAccounted(
   }
   const lost = seen.indexOf(0)
   if (lost >= 0) throw new ShardError(`${counts}: row ${start + lost} is lost`)
+}
+
+/** Hides the URL of a sealed reject in all others of the shard that have it, whatever their code. */
+function sealRejects(rejects: readonly Reject[], digestUrl: UrlDigest): Reject[] {
+  const sealed = new Set(rejects.flatMap(({ urlDigest }) => urlDigest ?? []))
+  if (sealed.size === 0) return [...rejects]
+  return rejects.map((reject) => {
+    const { url, host: _, ...others } = reject
+    const urlDigest = url === undefined ? undefined : digestUrl(url)
+    return urlDigest !== undefined && sealed.has(urlDigest) ? { ...others, urlDigest } : reject
+  })
 }
 
 function referenceOf({ image }: SourceRow): string | null {

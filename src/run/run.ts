@@ -3,7 +3,7 @@
 import type { Config } from '../config.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Shard } from '../core/types.ts'
-import { loadHooks } from '../ingest/hooks.ts'
+import { loadHooks, mayMatch } from '../ingest/hooks.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { openSource, type CaptionSource } from '../ingest/source.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../nlp/extractor.ts'
@@ -12,6 +12,7 @@ import type { CommitRecord } from '../store/commit-record.ts'
 import { removeOldJournals } from '../store/fetch-journal.ts'
 import { readPlan, type RunManifest } from '../store/run-manifest.ts'
 import { createShardsFolder, readCommits } from '../store/shards.ts'
+import { openUrlDigest } from '../store/url-digest.ts'
 import { openTeacher } from '../teacher/open-teacher.ts'
 import type { Teacher } from '../teacher/teacher.ts'
 import { labelShards } from './label-shards.ts'
@@ -162,7 +163,10 @@ export async function label(
   commits: Map<number, CommitRecord>,
   signal: AbortSignal,
 ): Promise<void> {
-  const images = createImageLoader(config.fetch, config.image, await loadHooks(config.fetch))
+  // A run without lists has no key.
+  const digestUrl = mayMatch(config.fetch) ? await openUrlDigest(runDir) : () => ''
+  const hooks = await loadHooks(config.fetch, digestUrl)
+  const images = createImageLoader(config.fetch, config.image, hooks)
   const { runId } = manifest
   const { maxRepeats } = config.caption
   const tools = {
@@ -174,6 +178,7 @@ export async function label(
     extractor,
     images,
     teacher,
+    digestUrl,
   }
   const startedAt = performance.now()
   const busyBefore = teacher.busySeconds

@@ -2,6 +2,7 @@
 // checked and decoded shortly before it. Rows come out in order; those without an image are refused.
 
 import { SampleError } from '../core/errors.ts'
+import { isSealed } from '../core/reasons.ts'
 import type { GroundingRow, LoadedImage, SourceRow } from '../core/types.ts'
 import type { ImageLoader } from '../ingest/load-image.ts'
 import type { FetchJournal, JournaledFetch } from '../store/fetch-journal.ts'
@@ -82,8 +83,8 @@ async function* receiveAhead<Row extends SourceRow>(
       )
     } catch (error) {
       if (!(error instanceof SampleError)) throw error
-      // Nothing was asked, so the next attempt may ask.
-      if (error.code === 'host_circuit_open') return { error }
+      // Nothing was asked, so the next attempt may ask; a sealed URL must not be written down.
+      if (error.code === 'host_circuit_open' || isSealed(error.code)) return { error }
       return journal.add(url, error)
     }
   }

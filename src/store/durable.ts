@@ -18,12 +18,17 @@ export interface FileDigest {
  * Writes a new file and syncs it to disk; the name is given at once, so use it inside a folder that
  * nobody reads yet.
  *
+ * @param mode permissions, less the umask
  * @throws FatalError naming the path when the disk is full or read-only
  */
-export async function writeSynced(file: string, content: Uint8Array | string): Promise<FileDigest> {
+export async function writeSynced(
+  file: string,
+  content: Uint8Array | string,
+  mode = 0o666,
+): Promise<FileDigest> {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content
   await naming(file, async () => {
-    const handle = await fs.open(file, 'wx')
+    const handle = await fs.open(file, 'wx', mode)
     try {
       await handle.writeFile(bytes)
       await handle.sync()
@@ -44,9 +49,13 @@ function temporaryName(file: string): string {
  *
  * @returns false if another process was first; its file stays
  */
-export async function publishFile(file: string, content: Uint8Array | string): Promise<boolean> {
+export async function publishFile(
+  file: string,
+  content: Uint8Array | string,
+  mode?: number,
+): Promise<boolean> {
   const temporary = temporaryName(file)
-  await writeSynced(temporary, content)
+  await writeSynced(temporary, content, mode)
   try {
     await fs.link(temporary, file)
     await syncFolder(path.dirname(file))

@@ -25,6 +25,8 @@ const rejectSchema = z.object({
   httpStatus: z.int().optional(),
   host: z.string().optional(),
   attempts: z.int().optional(),
+  time: z.iso.datetime().optional(),
+  urlDigest: z.string().optional(),
 })
 
 /** In row order. @throws InputError naming file and line if one is no reject */

@@ -28,7 +28,11 @@ async function withHooks(options: Partial<Parameters<typeof loadHooks>[0]>) {
     '/moved.jpg': redirect('/x.jpg'),
   })
   onTestFinished(() => server.close())
-  const loader = makeLoader({}, {}, await loadHooks({ hooks: [], ...options }))
+  const loader = makeLoader(
+    {},
+    {},
+    await loadHooks({ hooks: [], ...options }, (url) => `digest of ${url}`),
+  )
   const load = (url: string, caption = 'a dog') =>
     loader.load({ image: { kind: 'url', url }, caption }, signal)
   return { server, load, jpeg }
@@ -60,6 +64,21 @@ describe('a hook', () => {
       message: `test: ${createHash('sha256').update(jpeg).digest('hex')}`,
     })
   })
+  it('on bytes may find the image in a list, and only there', async () => {
+    const onBytes = await hook(`export const onBytes = () => ({ match: 'ours' })`)
+    const { server, load } = await withHooks({ hooks: [onBytes] })
+    const late = await withHooks({
+      hooks: [await hook(`export const afterDecode = () => ({ match: 'ours' })`)],
+    })
+    const url = server.url('/x.jpg')
+
+    await expect(load(url)).rejects.toMatchObject({
+      code: 'blocklist_hash',
+      message: 'list ours',
+      context: { urlDigest: `digest of ${url}` },
+    })
+    await expect(late.load(late.server.url('/x.jpg'))).rejects.toMatchObject({ name: 'ShardError' })
+  })
   it('after decoding sees pixels and hashes', async () => {
     const file = await hook(`
       export const afterDecode = ({ image, dhash, caption }) => ({
@@ -85,9 +104,11 @@ describe('a hook', () => {
   })
   it('is named when it cannot be loaded', async () => {
     const load = (content: string) =>
-      writeFile('hook.mjs', content).then((file) => loadHooks({ hooks: [file] }))
+      writeFile('hook.mjs', content).then((file) => loadHooks({ hooks: [file] }, String))
 
-    await expect(loadHooks({ hooks: ['/nowhere/hook.mjs'] })).rejects.toThrow('/nowhere/hook.mjs')
+    await expect(loadHooks({ hooks: ['/nowhere/hook.mjs'] }, String)).rejects.toThrow(
+      '/nowhere/hook.mjs',
+    )
     await expect(load('export const name = 1')).rejects.toThrow(/version/)
     await expect(load("export const name = 'a', version = '1'")).rejects.toThrow('exports none of')
     await expect(load('syntax error')).rejects.toThrow('fetch.hooks')
