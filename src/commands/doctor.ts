@@ -13,8 +13,8 @@ export const registerDoctor: RegisterCommand = (program, io, finish) => {
   program
     .command('doctor')
     .description(
-      'What is wrong here: Node, clock, disk, teacher, resolver, dataset, and how the first rows fare ' +
-        'without labelling. Writes nothing.',
+      'What is wrong here: Node, disk, teacher, columns of the dataset, connections, how the first rows ' +
+        'fare without labelling, resolver, robots.txt and clock. Writes nothing.',
     )
     .argument('[config]', 'YAML file, see configs/')
     .option('--set <key=value>', 'override one option', collect, [])
@@ -25,7 +25,11 @@ export const registerDoctor: RegisterCommand = (program, io, finish) => {
     .action(async (file: string | undefined, flags: Flags) => {
       const config = await loadConfig(file, flags.set)
       const findings: Finding[] = []
-      for await (const finding of diagnose(config, flags.rows, flags.out, io.signal)) {
+      for await (const finding of diagnose(
+        config,
+        { rows: flags.rows, folder: flags.out },
+        io.signal,
+      )) {
         findings.push(finding)
         if (!flags.json) io.stdout.write(format(finding))
       }

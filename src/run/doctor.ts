@@ -1,20 +1,30 @@
 // What is wrong here: the machine, the model and the first rows of the dataset, tried without
 // labelling. Every finding says what was seen and, unless it is fine, what to do.
 
+import { setMaxListeners } from 'node:events'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../config.ts'
 import { messageOf, SampleError } from '../core/errors.ts'
 import { retryOf, type ReasonCode } from '../core/reasons.ts'
 import type { Shard, SourceRow } from '../core/types.ts'
-import { createDnsQuery } from '../ingest/fetch/resolver.ts'
-import { isAddress } from '../ingest/fetch/guard.ts'
+import type { SourceReject } from '../ingest/source.ts'
 import { loadHooks } from '../ingest/hooks.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { openSource } from '../ingest/source.ts'
-import { createUrlDigest, randomUrlKey } from '../store/url-digest.ts'
 import { createPhraseExtractor } from '../nlp/extractor.ts'
+import { createUrlDigest, randomUrlKey } from '../store/url-digest.ts'
 import { describeTeacher, openTeacher } from '../teacher/open-teacher.ts'
+import {
+  checkEgress,
+  createAnswerLog,
+  judgeClock,
+  judgeResolver,
+  judgeRobots,
+  lookUpHosts,
+  type AnswerLog,
+  type Lookups,
+} from './check-network.ts'
 import { mapOrdered } from './map-ordered.ts'
 
 export interface Finding {
@@ -25,30 +35,34 @@ export interface Finding {
   readonly advice?: string
 }
 
-const MIN_FREE_GB = 5
-/** Names that the resolver is asked for. */
-const MAX_NAMES = 50
-/** Milliseconds for one name, beyond which the resolver holds up a run. */
-const SLOW_LOOKUP_MS = 200
-/** Released in 2026: a clock before that breaks certificates and Retry-After. */
-const OLDEST_NOW = Date.UTC(2026, 0, 1)
+export interface DoctorOptions {
+  /** Of the dataset, to be tried. */
+  readonly rows: number
+  /** Where the run would be written. */
+  readonly folder: string
+  /** Environment variables, for proxies that are not used. */
+  readonly env?: NodeJS.ProcessEnv
+  /** Milliseconds for each check; what is not known by then is said. */
+  readonly limitMs?: number
+}
 
-/**
- * @param rows of the dataset to try
- * @param folder where the run would be written
- * @returns findings in the order of the checks, as they come
- */
+const MIN_FREE_GB = 5
+/** A teacher of 1 GB on a slow disk, or 100 rows of dead hosts, take less. */
+const LIMIT_MS = 120_000
+
+/** @returns findings in the order of the checks, as they come */
 export async function* diagnose(
   config: Config,
-  rows: number,
-  folder: string,
+  { rows, folder, env = process.env, limitMs = LIMIT_MS }: DoctorOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
+  const guarded = (check: string, run: () => Promise<Finding>) => guard(check, limitMs, run)
   yield checkNode()
-  yield checkClock()
   yield await guarded('disk', () => checkDisk(folder))
   yield await guarded('teacher', () => checkTeacher(config))
-  yield* diagnoseDataset(config, rows, signal)
+  const log = createAnswerLog()
+  yield* diagnoseDataset(config, { rows, env, limitMs, log }, signal)
+  yield judgeClock(log)
 }
 
 function checkNode(): Finding {
@@ -59,18 +73,6 @@ function checkNode(): Finding {
   return isOld
     ? { check: 'node', status: 'fail', detail, advice: 'install Node 20.19 or later' }
     : { check: 'node', status: 'ok', detail }
-}
-
-function checkClock(): Finding {
-  const now = Date.now()
-  const detail = new Date(now).toISOString()
-  if (now >= OLDEST_NOW) return { check: 'clock', status: 'ok', detail }
-  return {
-    check: 'clock',
-    status: 'fail',
-    detail,
-    advice: 'set the clock: certificates are judged by it, and so are dates in Retry-After',
-  }
 }
 
 async function checkDisk(folder: string): Promise<Finding> {
@@ -104,9 +106,16 @@ async function checkTeacher({ teacher: options, prompt }: Config): Promise<Findi
   return { check: 'teacher', status: options.provider === 'cpu' ? 'ok' : 'warn', detail, advice }
 }
 
+interface DatasetOptions {
+  readonly rows: number
+  readonly env: NodeJS.ProcessEnv
+  readonly limitMs: number
+  readonly log: AnswerLog
+}
+
 async function* diagnoseDataset(
   config: Config,
-  limit: number,
+  { rows: limit, env, limitMs, log }: DatasetOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Finding> {
   if (config.source === undefined) {
@@ -114,36 +123,62 @@ async function* diagnoseDataset(
     yield { check: 'dataset', status: 'ok', detail: 'none configured', advice }
     return
   }
-  let items
-  try {
-    const source = await openSource(config.source, signal, config.fetch)
-    try {
-      const shard = await firstShard(source.plan(limit, signal), limit)
-      items = []
-      if (shard !== undefined) for await (const item of source.read(shard, signal)) items.push(item)
-      const { columns } = source.identity as { readonly columns?: unknown }
-      const detail = `${items.length} rows read; columns ${JSON.stringify(columns)}`
-      yield items.length > 0
-        ? { check: 'dataset', status: 'ok', detail }
-        : { check: 'dataset', status: 'fail', detail, advice: 'the source has no rows' }
-    } finally {
-      await source.close()
-    }
-  } catch (error) {
-    yield { check: 'dataset', status: 'fail', detail: messageOf(error) }
-    return
-  }
-  const readable = items.filter((item): item is SourceRow => !('code' in item))
-  const codes = new Map<ReasonCode, string[]>()
-  const lose = (code: ReasonCode, detail: string) =>
-    codes.set(code, [...(codes.get(code) ?? []), detail])
-  for (const item of items) if ('code' in item) lose(item.code, item.detail)
-
-  yield await guarded('resolver', () => checkResolver(config, readable))
-  yield await guarded('rows', async () => {
-    const kept = await tryRows(config, readable, lose, signal)
-    return judgeRows(items.length, kept, codes)
+  let items: readonly (SourceRow | SourceReject)[] = []
+  yield await guard('dataset', limitMs, async () => {
+    const within = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
+    const read = await readFirst(config, limit, within)
+    items = read.items
+    const detail = `${items.length} rows read; columns ${read.columns}`
+    return items.length > 0
+      ? { check: 'dataset', status: 'ok', detail }
+      : { check: 'dataset', status: 'fail', detail, advice: 'the source has no rows' }
   })
+  signal.throwIfAborted()
+  if (items.length === 0) return
+
+  const readable = items.filter((item): item is SourceRow => !('code' in item))
+  const urls = readable.flatMap(({ image }) => (image.kind === 'url' ? image.url : []))
+  let lookups: Lookups | undefined
+  yield await guard('egress', limitMs, async () => {
+    lookups = await lookUpHosts(config.fetch, urls)
+    return checkEgress(lookups, config.fetch, env)
+  })
+
+  const losses = createLosses()
+  for (const item of items) if ('code' in item) losses.add(item.code, item.detail)
+  let tried: Tried | undefined
+  yield await guard('rows', 2 * limitMs, async () => {
+    tried = await tryRows(config, readable, { losses, log, limitMs }, signal)
+    return judgeRows(items.length, tried, losses.byCode)
+  })
+  signal.throwIfAborted()
+  // After the rows, which tell how many names a run asks for.
+  if (lookups !== undefined) yield judgeResolver(lookups, config.fetch, tried?.secondsPerImage)
+  if (urls.length > 0) yield judgeRobots(log, losses.robots(), urls.length, config.fetch)
+}
+
+async function readFirst(config: Config, limit: number, signal: AbortSignal) {
+  const source = await openSource(config.source!, signal, config.fetch)
+  try {
+    const items: (SourceRow | SourceReject)[] = []
+    const shard = await firstShard(source.plan(limit, signal), limit)
+    if (shard !== undefined) for await (const item of source.read(shard, signal)) items.push(item)
+    return { items, columns: describeColumns(config, source.identity) }
+  } finally {
+    await source.close()
+  }
+}
+
+/** Each column and whether it was guessed by its name. */
+function describeColumns({ source }: Config, identity: unknown): string {
+  const { columns = {} } = identity as { readonly columns?: Readonly<Record<string, unknown>> }
+  const given: Readonly<Record<string, unknown>> = source?.columns ?? {}
+  const said = Object.entries(columns).flatMap(([role, name]) => {
+    if (Array.isArray(name)) return name.length === 0 ? [] : [`${role} ${name.join(', ')}`]
+    const isGuess = given[role] === undefined && source?.preset === undefined
+    return [`${role} = ${JSON.stringify(name)}${isGuess ? ' (guessed)' : ''}`]
+  })
+  return said.join(', ')
 }
 
 async function firstShard(plan: AsyncIterable<Shard>, limit: number): Promise<Shard | undefined> {
@@ -153,107 +188,106 @@ async function firstShard(plan: AsyncIterable<Shard>, limit: number): Promise<Sh
   return undefined
 }
 
-async function checkResolver(
-  { fetch: options }: Config,
-  rows: readonly SourceRow[],
-): Promise<Finding> {
-  const hosts = rows.flatMap(({ image }) =>
-    image.kind === 'url' && URL.canParse(image.url) ? new URL(image.url).hostname : [],
-  )
-  const names = [...new Set(hosts.filter((host) => !isAddress(host)))].slice(0, MAX_NAMES)
-  if (names.length === 0) {
-    return { check: 'resolver', status: 'ok', detail: 'no host names in these rows' }
+/** What became of rows, by code and, where sites refuse or are silent, by host. */
+function createLosses() {
+  const byCode = new Map<ReasonCode, string[]>()
+  const unreachable = new Set<string>()
+  const refusingHosts = new Set<string>()
+  let refusedRows = 0
+  return {
+    byCode: byCode as ReadonlyMap<ReasonCode, readonly string[]>,
+    add: (code: ReasonCode, detail: string, host?: string) => {
+      byCode.set(code, [...(byCode.get(code) ?? []), detail])
+      if (host === undefined) return
+      if (code === 'robots_unreachable') unreachable.add(host)
+      if (code !== 'robots_disallowed') return
+      refusingHosts.add(host)
+      refusedRows++
+    },
+    robots: () => ({ unreachable, refusingHosts, refusedRows }),
   }
-  const query = createDnsQuery(options.dnsServers, options.dnsTimeoutMs)
-  const begun = performance.now()
-  const results = await Promise.all(
-    names.map(async (name) => {
-      const answered = await query(name, 4).then(
-        () => true,
-        // An answer that there is no such name is an answer.
-        (error: NodeJS.ErrnoException) => ['ENOTFOUND', 'ENODATA'].includes(error.code ?? ''),
-      )
-      return { answered, ms: performance.now() - begun }
-    }),
-  )
-  const answered = results.filter((result) => result.answered)
-  const perSecond = (1000 * names.length) / (performance.now() - begun)
-  const times = answered.map(({ ms }) => ms).sort((a, b) => a - b)
-  const median = times[times.length >> 1] ?? Infinity
-  const detail =
-    `${answered.length} of ${names.length} names answered` +
-    (answered.length === 0
-      ? ''
-      : `, median ${median.toFixed(0)} ms, ${perSecond.toFixed(0)} names/s`)
-  if (answered.length === 0) {
-    const advice =
-      'no DNS server answers: check the network, or name servers that do with fetch.dnsServers'
-    return { check: 'resolver', status: 'fail', detail, advice }
-  }
-  if (answered.length < names.length || median > SLOW_LOOKUP_MS) {
-    const advice =
-      'the resolver will lose rows as dns_timeout: run a caching one on this machine and set ' +
-      'fetch.dnsServers: ["127.0.0.1"]'
-    return { check: 'resolver', status: 'warn', detail, advice }
-  }
-  return { check: 'resolver', status: 'ok', detail }
+}
+type Losses = ReturnType<typeof createLosses>
+
+interface Tried {
+  /** Rows that would reach the teacher. */
+  readonly kept: number
+  /** Rows that there was no time for. */
+  readonly late: number
+  /** Of a row with a URL, from its first request to its pixels; undefined: no image was had. */
+  readonly secondsPerImage: number | undefined
 }
 
-/** Phrases, fetch and check, as a run does them; the teacher is left out. @returns rows that are left */
+/** Phrases, fetch and check, as a run does them; the teacher is left out. */
 async function tryRows(
   config: Config,
   rows: readonly SourceRow[],
-  lose: (code: ReasonCode, detail: string) => void,
+  { losses, log, limitMs }: Pick<DatasetOptions, 'log' | 'limitMs'> & { readonly losses: Losses },
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Tried> {
+  const inTime = () => AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
   const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
   // Nothing is recorded here, so any key will do.
   const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
-  const images = createImageLoader(config.fetch, config.image, hooks)
-  let kept = 0
+  // What may pass later is not waited for.
+  const fetch = { ...config.fetch, retries: 0, maxRetryAfterMs: 0 }
+  const images = createImageLoader(fetch, config.image, hooks, { onAnswer: log.onAnswer })
+  let [kept, late, fetched, seconds] = [0, 0, 0, 0]
   try {
-    const results = await extractor.extract(rows, signal)
+    const results = await extractor.extract(rows, inTime())
     const phrased: SourceRow[] = []
     for (const [index, row] of rows.entries()) {
       const result = results[index]!
-      if ('code' in result) lose(result.code, result.detail)
+      if ('code' in result) losses.add(result.code, result.detail)
       else phrased.push({ ...row, caption: result.caption })
     }
     async function* each() {
       yield* phrased
     }
+    const within = inTime()
+    setMaxListeners(0, within) // one listener per image in flight
     const load = async (row: SourceRow) => {
+      const begun = performance.now()
       try {
-        await images.load(row, signal)
+        await images.load(row, within)
+        if (row.image.kind === 'url') {
+          fetched++
+          seconds += (performance.now() - begun) / 1000
+        }
         return undefined
       } catch (error) {
         if (error instanceof SampleError) return error
+        signal.throwIfAborted()
+        if (within.aborted) return 'late' as const
         throw error
       }
     }
     for await (const error of mapOrdered(each(), config.run.imagesAhead, load)) {
       if (error === undefined) kept++
-      else lose(error.code, error.message)
+      else if (error === 'late') late++
+      else losses.add(error.code, error.message, error.context.host)
     }
   } finally {
     await Promise.all([extractor.close(), images.close()])
   }
-  return kept
+  return { kept, late, secondsPerImage: fetched === 0 ? undefined : seconds / fetched }
 }
 
 function judgeRows(
   count: number,
-  kept: number,
+  { kept, late }: Tried,
   codes: ReadonlyMap<ReasonCode, readonly string[]>,
 ): Finding {
   const losses = [...codes].sort(([, a], [, b]) => b.length - a.length)
   const list = losses.map(([code, details]) => `${code} ${details.length} (${details[0]})`)
-  const detail = [`${kept} of ${count} would reach the teacher`, ...list].join('; ')
-  const advice = losses.slice(0, 3).map(([code]) => adviceFor(code))
-  if (kept === 0) {
-    return { check: 'rows', status: 'fail', detail, advice: advice.join('; ') }
-  }
-  if (kept < count / 2) return { check: 'rows', status: 'warn', detail, advice: advice.join('; ') }
+  const missed = late === 0 ? [] : [`${late} were not done in time`]
+  const detail = [`${kept} of ${count} would reach the teacher`, ...list, ...missed].join('; ')
+  const advice = [
+    ...losses.slice(0, 3).map(([code]) => adviceFor(code)),
+    ...(late === 0 ? [] : ['the network here is slow, or the hosts are: see egress and resolver']),
+  ].join('; ')
+  if (kept === 0) return { check: 'rows', status: 'fail', detail, advice }
+  if (kept < count / 2) return { check: 'rows', status: 'warn', detail, advice }
   return { check: 'rows', status: 'ok', detail }
 }
 
@@ -281,10 +315,29 @@ function adviceFor(code: ReasonCode): string {
     : `${code}: may pass; retry-failed tries again`
 }
 
-async function guarded(check: string, run: () => Promise<Finding>): Promise<Finding> {
+/** A check that throws, or does not end in time, is a finding, too. */
+async function guard(
+  check: string,
+  limitMs: number,
+  run: () => Promise<Finding>,
+): Promise<Finding> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Finding>((resolve) => {
+    timer = setTimeout(() => {
+      const detail = `not done in ${limitMs / 1000} s`
+      resolve({
+        check,
+        status: 'fail',
+        detail,
+        advice: 'something that this reads does not answer',
+      })
+    }, limitMs)
+  })
   try {
-    return await run()
+    return await Promise.race([run(), late])
   } catch (error) {
     return { check, status: 'fail', detail: messageOf(error) }
+  } finally {
+    clearTimeout(timer)
   }
 }

@@ -46,12 +46,23 @@ export interface Fetcher {
   close(): Promise<void>
 }
 
+/** Of one request. */
+export interface HopAnswer {
+  readonly url: URL
+  readonly status: number
+  readonly headers: ResponseHeaders
+  /** Milliseconds, body included. */
+  readonly tookMs: number
+}
+
 /** What the loader adds and tests replace. */
 export interface FetcherDeps {
   readonly query?: DnsQuery
   readonly ca?: string
   /** Throws SampleError for a URL that must not be asked, of a row or of a redirect. */
   readonly checkUrl?: (url: URL) => void
+  /** Told of every answer: of images, robots.txt and the like, and redirects. */
+  readonly onAnswer?: (answer: HopAnswer) => void
   readonly now?: () => number
   readonly random?: () => number
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
@@ -114,6 +125,7 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
         throw new SampleError('host_circuit_open', detail, { host })
       }
       const answer = await transport.get(url, { ...hop, signal })
+      deps.onAnswer?.({ url, ...answer })
       if (answer.status >= 500) circuits.failed(host)
       else circuits.succeeded(host)
       return answer
