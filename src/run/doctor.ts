@@ -147,7 +147,8 @@ async function* diagnoseDataset(
   const losses = createLosses()
   for (const item of items) if ('code' in item) losses.add(item.code, item.detail)
   let tried: Tried | undefined
-  yield await guard('rows', 2 * limitMs, async () => {
+  // Both its parts end by themselves; this is for what does not.
+  yield await guard('rows', 3 * limitMs, async () => {
     tried = await tryRows(config, readable, { losses, log, limitMs }, signal)
     return judgeRows(items.length, tried, losses.byCode)
   })
