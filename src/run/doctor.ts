@@ -147,8 +147,8 @@ async function* diagnoseDataset(
   const losses = createLosses()
   for (const item of items) if ('code' in item) losses.add(item.code, item.detail)
   let tried: Tried | undefined
-  // Both its parts end by themselves; this is for what does not.
-  yield await guard('rows', 3 * limitMs, async () => {
+  // The fetches end after the limit; this is for the phrases, which need no one but the processor.
+  yield await guard('rows', limitMs + LIMIT_MS, async () => {
     tried = await tryRows(config, readable, { losses, log, limitMs }, signal)
     return judgeRows(items.length, tried, losses.byCode)
   })
@@ -226,7 +226,6 @@ async function tryRows(
   { losses, log, limitMs }: Pick<DatasetOptions, 'log' | 'limitMs'> & { readonly losses: Losses },
   signal: AbortSignal,
 ): Promise<Tried> {
-  const inTime = () => AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
   const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
   // Nothing is recorded here, so any key will do.
   const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
@@ -235,7 +234,7 @@ async function tryRows(
   const images = createImageLoader(fetch, config.image, hooks, { onAnswer: log.onAnswer })
   let [kept, late, fetched, seconds] = [0, 0, 0, 0]
   try {
-    const results = await extractor.extract(rows, inTime())
+    const results = await extractor.extract(rows, signal)
     const phrased: SourceRow[] = []
     for (const [index, row] of rows.entries()) {
       const result = results[index]!
@@ -245,7 +244,7 @@ async function tryRows(
     async function* each() {
       yield* phrased
     }
-    const within = inTime()
+    const within = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
     setMaxListeners(0, within) // one listener per image in flight
     const load = async (row: SourceRow) => {
       const begun = performance.now()

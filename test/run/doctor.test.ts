@@ -144,12 +144,12 @@ describe('groundmill doctor', () => {
     const findings: Finding[] = []
     const begun = performance.now()
 
-    const options = { rows: 40, folder: '.', limitMs: 4000 }
+    const options = { rows: 40, folder: '.', limitMs: 3000 }
     for await (const finding of diagnose(config, options, new AbortController().signal)) {
       findings.push(finding)
     }
 
-    expect(performance.now() - begun).toBeLessThan(60_000)
+    expect(performance.now() - begun).toBeLessThan(100_000)
     expect(findings.find(({ check }) => check === 'rows')).toMatchObject({
       status: 'fail',
       detail: '0 of 40 would reach the teacher; 40 were not done in time',
