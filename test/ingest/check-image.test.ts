@@ -7,6 +7,7 @@ import { createImageChecker } from '../../src/ingest/check-image.ts'
 import { dhashDistance } from '../../src/ingest/dhash.ts'
 import { imageOptionsSchema, type ImageOptions } from '../../src/ingest/fetch-options.ts'
 import { makeImage, makeJpeg } from '../helpers/images.ts'
+import { hugePng } from '../helpers/huge-png.ts'
 
 const { signal } = new AbortController()
 setMaxListeners(0, signal)
@@ -235,6 +236,23 @@ describe('limits', () => {
     // libpng may find the wrong checksum of the header first.
     expect(['too_many_pixels', 'decode_error']).toContain(await codeOf(png))
   })
+  it(
+    'end a decode that takes too long, and leave the decoder usable',
+    { timeout: 60_000 },
+    async () => {
+      // Takes about 6 s here; the limit is in whole seconds.
+      const slow = hugePng(16_000, 16_700)
+      const begun = performance.now()
+
+      const failure = await check(slow, { maxPixels: 268_402_689, decodeTimeoutMs: 1000 }).catch(
+        (error: unknown) => error,
+      )
+
+      expect(failure).toMatchObject({ code: 'decode_timeout', message: 'not decoded in 1 s' })
+      expect(performance.now() - begun).toBeLessThan(20_000)
+      expect(await codeOf(await makeJpeg(SIZE), { decodeTimeoutMs: 1000 })).toBe('ok')
+    },
+  )
   it('bound the pixels that are decoded at once', async () => {
     const bytes = await makeJpeg({ width: 300, height: 300 })
     const checker = createImageChecker(imageOptionsSchema.parse({ maxPixels: 100_000 }))

@@ -35,12 +35,18 @@ interface Position {
   readonly repeated: readonly number[]
 }
 
-/** @param wanted columns to read: member endings, or keys of the json member */
+/**
+ * @param wanted columns to read: member endings, or keys of the json member
+ * @param maxSamples of one tar; what follows is damage
+ */
 export function createWebDatasetFormat(
   files: SourceFiles,
   wanted: readonly string[],
   options: SourceOptions,
+  maxSamples = MAX_SAMPLES,
 ): SourceFormat {
+  const tooManySamples = (offset: number) =>
+    new DamagedFile(`more than ${maxSamples} samples, from byte ${offset} on`)
   return {
     columns: async (path, signal) => {
       const file = await openUnpacked(files, path, signal)
@@ -69,7 +75,7 @@ export function createWebDatasetFormat(
           for await (const { key, offset, reject } of samples(file, 0)) {
             signal.throwIfAborted()
             const row = seen.rows
-            if (row === MAX_SAMPLES) throw tooManySamples(offset)
+            if (row === maxSamples) throw tooManySamples(offset)
             if (isMarked(row, grid)) {
               if (mark !== undefined) yield mark
               mark = { row, position: { offset, repeated: [] } }
@@ -96,7 +102,7 @@ export function createWebDatasetFormat(
       try {
         for await (const sample of samples(file, start?.offset ?? 0)) {
           signal.throwIfAborted()
-          if (row === MAX_SAMPLES) throw tooManySamples(sample.offset)
+          if (row === maxSamples) throw tooManySamples(sample.offset)
           const isRepeated =
             keys === undefined
               ? repeated.has(row)
@@ -114,10 +120,6 @@ export function createWebDatasetFormat(
       }
     },
   }
-}
-
-function tooManySamples(offset: number): DamagedFile {
-  return new DamagedFile(`more than ${MAX_SAMPLES} samples, from byte ${offset} on`)
 }
 
 /** The keys of a tar as far as it can be read. */

@@ -4,12 +4,16 @@ import os from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sourceOptionsSchema } from '../../../src/ingest/source-options.ts'
+import type { OpenFile } from '../../../src/ingest/source/files.ts'
+import type { Mark } from '../../../src/ingest/source/format.ts'
+import { localFiles } from '../../../src/ingest/source/local-files.ts'
+import { createWebDatasetFormat } from '../../../src/ingest/source/webdataset.ts'
 import { findPython, runPython } from '../../helpers/python.ts'
 import {
   codesOf,
   failure,
   open,
-  planOf,
   readSource,
   rowsOf,
   type Item,
@@ -309,36 +313,78 @@ describe('hostile members', () => {
     expect(items[3]).toMatchObject({ image: { bytes: Buffer.from('own bytes') } })
   })
 
-  it('lists a million empty members in bounded memory', async () => {
-    const folder = await temporaryFolder()
-    const file = path.join(folder, 'a.tar')
-    const handle = await fs.open(file, 'w')
-    const perBlock = 10_000
-    const entry = tarEntry({ name: '0000000.jpg' })
-    const block = Buffer.concat(Array<Buffer>(perBlock).fill(entry))
-    const sum = parseInt(entry.toString('latin1', 148, 154), 8)
-    for (let n = 0; n < 1_000_000; n++) {
-      const name = String(n).padStart(7, '0')
-      const at = (n % perBlock) * 512
-      const digits = [...name].reduce((total, digit) => total + Number(digit), 0)
-      block.write(name, at, 'latin1')
-      block.write((sum + digits).toString(8).padStart(6, '0'), at + 148, 'latin1')
-      if ((n + 1) % perBlock === 0) await handle.write(block)
-    }
-    await handle.write(Buffer.alloc(1024))
-    await handle.close()
+  it('lists a million empty members in bounded memory', { timeout: 120_000 }, async () => {
     const before = process.memoryUsage().rss
 
-    const source = await open({ files: file, columns: { caption: 'txt' } })
-    const plan = await planOf(source, 10_000)
-    const grown = process.memoryUsage().rss - before
-    await source.close()
+    const marks = await marksOf(emptyMembers(1_000_000))
 
-    expect(plan).toHaveLength(100)
-    expect(plan.at(-1)?.end).toBe(1_000_000)
-    expect(grown).toBeLessThan(400 * 2 ** 20)
-  }, 300_000)
+    expect(marks).toHaveLength(101)
+    expect(marks.at(-1)).toEqual({ rows: 1_000_000 })
+    expect(process.memoryUsage().rss - before).toBeLessThan(400 * 2 ** 20)
+  })
+
+  it('takes no more samples than it can number, and says where it stops', async () => {
+    const marks = await marksOf(emptyMembers(25_000), 20_000)
+    const exactly = await marksOf(emptyMembers(20_000), 20_000)
+
+    // The row after the last one is the damage.
+    expect(marks.map((mark) => ('rows' in mark ? mark : mark.row))).toEqual([
+      0,
+      10_000,
+      20_000,
+      { rows: 20_001 },
+    ])
+    expect(exactly.at(-1)).toEqual({ rows: 20_000 })
+    expect(await failure(readAll(emptyMembers(25_000), 20_000))).toMatch(
+      /^DamagedFile: more than 20000 samples, from byte 10240000 on$/,
+    )
+  })
 })
+
+/** A tar of members 0000000.jpg, 0000001.jpg ... without bytes, made where it is read. */
+function emptyMembers(count: number): OpenFile {
+  const size = 512 * count + 1024
+  const header = tarEntry({ name: '0000000.jpg' })
+  const sum = parseInt(header.toString('latin1', 148, 154), 8)
+  return {
+    size,
+    read: (start, length) => {
+      const end = Math.min(start + length, size)
+      const bytes = Buffer.alloc(end - start)
+      // Reads are of whole blocks here.
+      for (let at = start; at < end && at < 512 * count; at += 512) {
+        const name = String(at / 512).padStart(7, '0')
+        header.copy(bytes, at - start)
+        bytes.write(name, at - start, 'latin1')
+        let digits = 0
+        for (let n = 0; n < 7; n++) digits += name.charCodeAt(n) - 48
+        bytes.write((sum + digits).toString(8).padStart(6, '0'), at - start + 148, 'latin1')
+      }
+      return Promise.resolve(bytes)
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+function formatOf(file: OpenFile, maxSamples?: number) {
+  const open = () => Promise.resolve(file)
+  const files = { ...localFiles, open, openForward: open, close: () => Promise.resolve() }
+  const options = sourceOptionsSchema.parse({ files: 'a.tar' })
+  return createWebDatasetFormat(files, ['image', 'txt'], options, maxSamples)
+}
+
+async function marksOf(file: OpenFile, maxSamples?: number) {
+  const marks: Mark[] = []
+  const grid = { first: 0, stride: 10_000 }
+  const { signal } = new AbortController()
+  for await (const mark of formatOf(file, maxSamples).marks('a.tar', grid, signal)) marks.push(mark)
+  return marks
+}
+
+async function readAll(file: OpenFile, maxSamples?: number): Promise<void> {
+  const { signal } = new AbortController()
+  for await (const _ of formatOf(file, maxSamples).read('a.tar', undefined, signal));
+}
 
 describe('keys', () => {
   it('rejects a key that comes back later, wherever shards begin', async () => {
@@ -352,17 +398,29 @@ describe('keys', () => {
     })
   })
 
-  it('rejects a sample with the same field twice', async () => {
-    const items = await around(
-      { name: 'c.jpg', body: '1' },
-      { name: 'c.JPG', body: '2' },
-      { name: 'c.txt', body: 'c' },
-    )
+  it.each(['c.jpg', 'c.JPG'])(
+    'rejects a sample with the same field twice, c.jpg and %s',
+    async (name) => {
+      const items = await around(
+        { name: 'c.jpg', body: '1' },
+        { name, body: '2' },
+        { name: 'c.txt', body: 'c' },
+      )
+
+      expect(codesOf(items)).toEqual(['ok', 'ok', 'row_malformed', 'ok'])
+      expect(items[2]).toMatchObject({
+        detail: expect.stringContaining('two members with the ending'),
+      })
+    },
+  )
+
+  it('rejects a sample of more members than any data set has', async () => {
+    const fields = Array.from({ length: 65 }, (_, n) => ({ name: `c.field${n}`, body: 'x' }))
+
+    const items = await around(...fields)
 
     expect(codesOf(items)).toEqual(['ok', 'ok', 'row_malformed', 'ok'])
-    expect(items[2]).toMatchObject({
-      detail: expect.stringContaining('two members with the ending'),
-    })
+    expect(items[2]).toMatchObject({ detail: expect.stringContaining('more than 64 members') })
   })
 
   it('splits names at the first dot of the base name', async () => {
