@@ -26,7 +26,7 @@ export function findPython(...modules: readonly string[]): string | undefined {
   const { stdout } = spawnSync(python, ['-c', find, ...modules], { encoding: 'utf8' })
   const missing = stdout.trim()
   if (missing === '') return python
-  console.warn(`SKIPPED: ${python} has no ${missing}; pip install -r test/requirements.txt`)
+  console.warn(`SKIPPED: ${python} has no ${missing}; see CONTRIBUTING.md for what to install`)
   return undefined
 }
 
