@@ -10,7 +10,7 @@ import { registerRun } from './commands/run.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerTeacher } from './commands/teacher.ts'
 import { registerValidate } from './commands/validate.ts'
-import { ConfigError, FatalError, InputError } from './core/errors.ts'
+import { ConfigError, FatalError, InputError, ShardError } from './core/errors.ts'
 import { VERSION } from './version.ts'
 
 const COMMANDS: readonly RegisterCommand[] = [
@@ -89,6 +89,10 @@ function exitCodeOf(error: unknown, io: Io): number {
   if (reason instanceof FatalError) {
     say(reason.message)
     return 1
+  }
+  if (reason instanceof ShardError) {
+    say(reason.message)
+    return 75
   }
   say(
     `unexpected error, please report it: ${reason instanceof Error ? (reason.stack ?? '') : String(reason)}`,

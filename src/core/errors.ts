@@ -28,7 +28,7 @@ export class SampleError extends Error {
   }
 }
 
-/** This shard cannot finish now: it stays incomplete, other shards go on, the run exits 1. */
+/** This shard cannot finish now: it stays incomplete, other shards go on, the run exits 1. Before any shard: exit 75. */
 export class ShardError extends Error {
   override readonly name = 'ShardError'
 }

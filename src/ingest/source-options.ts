@@ -103,6 +103,20 @@ const columnsSchema = z.strictObject({
   keep: z.array(column).default([]),
 })
 
+const s3Schema = z.strictObject({
+  /** URL of a store other than AWS, e.g. http://minio.internal:9000. Default: AWS_ENDPOINT_URL_S3, else AWS. */
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .regex(/^[^@?#]*$/, 'must be a host with its port, without credentials')
+    .optional(),
+  /** Default: AWS_REGION, else that of the profile. */
+  region: z.string().min(1).optional(),
+  /** Ask for endpoint/bucket, not bucket.endpoint; most stores other than AWS want it. */
+  forcePathStyle: z.boolean().default(false),
+  /** Ask without credentials, as public buckets allow. */
+  anonymous: z.boolean().default(false),
+})
+
 export const sourceOptionsSchema = z.strictObject({
   /** Columns of a published data set; whatever is given beside it goes before it. */
   preset: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
@@ -110,11 +124,13 @@ export const sourceOptionsSchema = z.strictObject({
   type: z.enum(sourceTypes).optional(),
   /**
    * Paths, folders or patterns (`*`, `?`, `**`, `{a,b}`, `{00000..00099}`), relative to the working
-   * directory. Rows are numbered through the files in this order; a pattern's are sorted by name.
+   * directory or beginning with s3://bucket/; https:// addresses. Rows are numbered through the files in this order; a pattern's are sorted by name.
    */
   files: z
     .union([z.string().transform((file) => [file]), z.array(z.string().min(1))])
     .default(() => []),
+  /** How s3:// is reached; credentials come from where the AWS tools take them. */
+  s3: s3Schema.prefault({}),
   columns: columnsSchema.prefault({}),
   /** Rows whose value is in none of the lists are rejected as not_listed. */
   allowList: z
@@ -157,3 +173,4 @@ export const sourceOptionsSchema = z.strictObject({
 export const sourceVolatile: readonly string[] = []
 
 export type SourceOptions = z.output<typeof sourceOptionsSchema>
+export type S3Options = z.output<typeof s3Schema>

@@ -6,7 +6,13 @@ import type { ReasonCode } from '../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../core/types.ts'
 import { fetchOptionsSchema, type FetchOptions } from './fetch-options.ts'
 import { presetOf, type SourceOptions, type SourceType } from './source-options.ts'
-import { createSourceFiles, folderOf, type FilesDeps, type SourceFiles } from './source/files.ts'
+import {
+  createSourceStore,
+  folderOf,
+  isRemote,
+  type FilesDeps,
+  type SourceStore,
+} from './source/files.ts'
 import {
   createFolderFormat,
   findMetadataFile,
@@ -53,7 +59,7 @@ export interface SourceReject {
 /**
  * Finds the files and their columns; no row is read yet.
  *
- * @param fetch how remote files are had: the guard of `fetch:` holds for them too
+ * @param fetch how remote files are had: the guard of `fetch:` holds for https:// too
  * @throws ConfigError if files or columns cannot be found, InputError if no file can be read
  */
 export async function openSource(
@@ -62,7 +68,7 @@ export async function openSource(
   fetch: FetchOptions = fetchOptionsSchema.parse({}),
   deps: FilesDeps = {},
 ): Promise<CaptionSource> {
-  const store = createSourceFiles(fetch, deps)
+  const store = createSourceStore(fetch, options.s3, deps)
   let gate: RowGate | undefined
   try {
     gate = await openRowGate(options.allowList, signal)
@@ -77,7 +83,7 @@ export async function openSource(
 function toSource(
   opened: Opened,
   options: SourceOptions,
-  store: SourceFiles,
+  store: SourceStore,
   gate: RowGate | undefined,
 ): CaptionSource {
   const { files, format, columns, identity, imageRootOf } = opened
@@ -172,14 +178,14 @@ interface Opened {
 
 async function openFiles(
   given: SourceOptions,
-  store: SourceFiles,
+  store: SourceStore,
   signal: AbortSignal,
 ): Promise<Opened> {
   const options = withPreset(given)
-  const type = options.type ?? (await guessType(options.files))
+  const type = options.type ?? (await guessType(options.files, store, signal))
   if (type === 'folder') return openFolder(options, store, signal)
 
-  const files = await listFiles(options.files, ENDINGS[type])
+  const files = await listFiles(options.files, ENDINGS[type], store, signal)
   const probe = createFormat(type, [], options, store)
   const columns = await resolveColumns(type, files, options, probe, signal).finally(() =>
     probe.close?.(),
@@ -220,17 +226,20 @@ async function openFiles(
 
 async function openFolder(
   options: SourceOptions,
-  store: SourceFiles,
+  store: SourceStore,
   signal: AbortSignal,
 ): Promise<Opened> {
   const [folder] = options.files
   if (folder === undefined || options.files.length > 1) {
     throw new ConfigError('source.files: a source of the type folder is one folder')
   }
+  if (isRemote(folder)) {
+    throw new ConfigError(`source.type: folder is for a folder on this machine, not ${folder}`)
+  }
   const metadata = await findMetadataFile(folder)
   if (metadata !== undefined) {
     const columns = { ...options.columns, image: options.columns.image ?? 'file_name' }
-    const type = await guessType([metadata])
+    const type = await guessType([metadata], store, signal)
     return openFiles({ ...options, type, files: [metadata], columns }, store, signal)
   }
   return {
@@ -268,7 +277,7 @@ function companionOf(
 async function withCompanions(
   companion: ((file: string) => string) | undefined,
   files: readonly string[],
-  store: SourceFiles,
+  store: SourceStore,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (companion === undefined) return files
@@ -290,7 +299,7 @@ function createFormat(
   type: Exclude<SourceType, 'folder'>,
   wanted: readonly string[],
   options: SourceOptions,
-  store: SourceFiles,
+  store: SourceStore,
 ): SourceFormat {
   // A column "a.b" lies inside the column a.
   const tops = wanted.flatMap((name) => [name, name.replace(/\..*$/, '')])

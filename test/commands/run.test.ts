@@ -58,6 +58,19 @@ describe('groundmill run --dry-run', () => {
 })
 
 describe('groundmill run', () => {
+  it('exits 75 where the source cannot be reached just now', async () => {
+    const { code, stderr } = await runMain(
+      'run',
+      'configs/demo.yaml',
+      '--set=source.files=http://127.0.0.1:1/a.jsonl',
+      '--set=fetch={ allowAddresses: [127.0.0.1/32], ports: any, retryBaseMs: 1 }',
+      `--out=${await temporaryFolder()}`,
+    )
+
+    expect(stderr).toMatch(/^groundmill: cannot read http:.*a\.jsonl: ECONNREFUSED/)
+    expect(code).toBe(75)
+  })
+
   it.each([
     [['--limit=0'], 'whole number from 1'],
     [['--workers=few'], 'whole number from 1'],

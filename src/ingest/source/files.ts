@@ -1,11 +1,14 @@
-// The files of a source by name, wherever they are: local paths and https:// addresses.
+// The files of a source by name, wherever they are: local paths, https:// and s3:// addresses.
 
 import path from 'node:path'
 import type { FetchOptions } from '../fetch-options.ts'
 import type { FetcherDeps } from '../fetch/fetcher.ts'
+import type { S3Options } from '../source-options.ts'
 import { createHttpFiles } from './http-files.ts'
 import { localFiles } from './local-files.ts'
+import { createS3Files, isS3 } from './s3-files.ts'
 
+/** What one place can do: a disk, the web, an object store. */
 export interface SourceFiles {
   /**
    * For reads here and there.
@@ -23,6 +26,17 @@ export interface SourceFiles {
    * @throws InputError for what is no regular file or is not there
    */
   describe(path: string, signal: AbortSignal): Promise<FileDescription>
+}
+
+export interface SourceStore extends SourceFiles {
+  /**
+   * Objects whose address begins with an s3:// address, in any order. (Folders on a disk are walked, web
+   * servers cannot be searched.)
+   *
+   * @param isDeep false: none that has a further slash
+   * @throws InputError or ShardError if they cannot be listed
+   */
+  listObjects(prefix: string, isDeep: boolean, signal: AbortSignal): AsyncIterable<string>
   close(): Promise<void>
 }
 
@@ -52,7 +66,7 @@ export type FilesDeps = Pick<FetcherDeps, 'query' | 'ca'>
 
 /** The name without a query or a fragment, in lower case: what an ending is looked for in. */
 export function bareName(path: string): string {
-  return (isRemote(path) ? path.replace(/[?#].*$/, '') : path).toLowerCase()
+  return (isRemote(path) && !isS3(path) ? path.replace(/[?#].*$/, '') : path).toLowerCase()
 }
 
 /** The folder of a file, or the address that relative addresses in it are relative to. */
@@ -60,14 +74,23 @@ export function folderOf(file: string): string {
   return isRemote(file) ? new URL('.', file).href : path.dirname(file)
 }
 
-export function createSourceFiles(fetch: FetchOptions, deps: FilesDeps = {}): SourceFiles {
-  const remote = createHttpFiles(fetch, deps)
-  const of = (path: string): Omit<SourceFiles, 'close'> => (isRemote(path) ? remote : localFiles)
+export function createSourceStore(
+  fetch: FetchOptions,
+  s3: S3Options,
+  deps: FilesDeps = {},
+): SourceStore {
+  const http = createHttpFiles(fetch, deps)
+  const objects = createS3Files(s3, fetch)
+  const of = (path: string): SourceFiles =>
+    isS3(path) ? objects : isRemote(path) ? http : localFiles
   return {
     open: (path, signal) => of(path).open(path, signal),
     openForward: (path, signal) => of(path).openForward(path, signal),
     stream: (path, offset, signal) => of(path).stream(path, offset, signal),
     describe: (path, signal) => of(path).describe(path, signal),
-    close: () => remote.close(),
+    listObjects: objects.listObjects,
+    close: async () => {
+      await Promise.all([http.close(), objects.close()])
+    },
   }
 }

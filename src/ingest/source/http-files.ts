@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request, type Dispatcher } from 'undici'
-import { InputError, SampleError, ShardError, messageOf } from '../../core/errors.ts'
+import { InputError, SampleError, ShardError } from '../../core/errors.ts'
 import { retryOf } from '../../core/reasons.ts'
 import type { FetchOptions } from '../fetch-options.ts'
 import { hasGlobalIpv6, userAgent } from '../fetch/fetcher.ts'
@@ -11,16 +11,24 @@ import { createAddressRule, localAddresses, parseTarget } from '../fetch/guard.t
 import { createDnsQuery, createResolver } from '../fetch/resolver.ts'
 import { parseRetryAfter } from '../fetch/retry-after.ts'
 import { guardedConnector } from '../fetch/transport.ts'
-import type { FileDescription, FilesDeps, OpenFile, SourceFiles } from './files.ts'
-import { createForwardFile } from './forward-file.ts'
+import type { FilesDeps, SourceFiles } from './files.ts'
+import {
+  ATTEMPTS,
+  STALL_MS,
+  causeOf,
+  createRangedFiles,
+  totalSize,
+  type Answer,
+  type Ask,
+  type Range,
+} from './ranged-files.ts'
 
-const ATTEMPTS = 5
 const MAX_PAUSE_MS = 60_000
-/** A body from which nothing comes for this long is asked for again. */
-const STALL_MS = 30_000
-const MAX_DRAIN_BYTES = 64 * 1024
 
-export function createHttpFiles(options: FetchOptions, deps: FilesDeps = {}): SourceFiles {
+export function createHttpFiles(
+  options: FetchOptions,
+  deps: FilesDeps = {},
+): SourceFiles & { close(): Promise<void> } {
   const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
   const agent = new Agent({
     connect: guardedConnector({
@@ -50,130 +58,11 @@ export function createHttpFiles(options: FetchOptions, deps: FilesDeps = {}): So
       allowDowngrade: options.allowDowngrade,
       pauseMs: (attempt) => Math.min(MAX_PAUSE_MS, options.retryBaseMs * 2 ** attempt),
     })
-  // What each file was when it was first asked for: a change while it is read would mix two files.
-  const known = new Map<string, FileDescription>()
-  const sameFile = (path: string, { description }: Answer): void => {
-    const before = known.get(path)
-    if (before === undefined) known.set(path, description)
-    else if (before.etag !== description.etag) {
-      const [was, is] = [before, description].map(({ etag }) => etag ?? 'missing')
-      throw new ShardError(`${path} changed while it was read: its ETag was ${was}, is ${is}`)
-    }
-  }
-  const probe = async (path: string, signal: AbortSignal): Promise<Answer> => {
-    const answer = await ask(path, { start: 0, end: 1 }, signal)
-    await discard(answer.body)
-    sameFile(path, answer)
-    return answer
-  }
-  const describe = async (path: string, signal: AbortSignal): Promise<FileDescription> =>
-    known.get(path) ?? (await probe(path, signal)).description
-  const readRange = async (
-    path: string,
-    start: number,
-    end: number,
-    signal: AbortSignal,
-  ): Promise<Buffer> => {
-    if (start >= end) return Buffer.alloc(0)
-    const parts: Buffer[] = []
-    let at = start
-    for await (const chunk of resumed(path, start, end, signal)) {
-      parts.push(chunk.subarray(0, end - at))
-      at += chunk.length
-      if (at >= end) break
-    }
-    return Buffer.concat(parts)
-  }
-  /** Bytes [start, end) of the file; asked for again from where an answer broke off. */
-  async function* resumed(
-    path: string,
-    start: number,
-    end: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer> {
-    let at = start
-    for (let failures = 0; ;) {
-      let body: Dispatcher.ResponseData['body'] | undefined
-      try {
-        const answer = await ask(path, { start: at, end }, signal)
-        body = answer.body
-        sameFile(path, answer)
-        let skip = answer.isPartial ? 0 : at
-        if (answer.isPastEnd) return
-        for await (const chunk of body as AsyncIterable<Buffer>) {
-          signal.throwIfAborted()
-          const kept = chunk.subarray(Math.min(skip, chunk.length))
-          skip -= chunk.length - kept.length
-          if (kept.length === 0) continue
-          failures = 0
-          at += kept.length
-          yield kept
-        }
-        const { size } = answer.description
-        if (at >= Math.min(end, Number.isFinite(size) ? size : at)) return
-        throw new Error(`the connection ended ${Math.min(end, size) - at} bytes early`)
-      } catch (error) {
-        signal.throwIfAborted()
-        if (error instanceof ShardError || error instanceof InputError) throw error
-        if (++failures >= ATTEMPTS) {
-          const where = `${path} at byte ${at}`
-          throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
-        }
-        await sleep(options.retryBaseMs * 2 ** failures, undefined, { signal })
-      } finally {
-        if (body !== undefined) await discard(body)
-      }
-    }
-  }
-  const open = async (path: string, signal: AbortSignal): Promise<OpenFile> => {
-    const answer = await probe(path, signal)
-    if (!answer.isPartial) {
-      throw new InputError(
-        `${path}: the server does not answer range requests; download the file and name the copy`,
-      )
-    }
-    const { size } = answer.description
-    return {
-      size,
-      read: (start, length) => readRange(path, start, Math.min(start + length, size), signal),
-      close: async () => undefined,
-    }
-  }
   return {
-    open,
-    openForward: async (path, signal) => {
-      const { size } = await describe(path, signal)
-      return createForwardFile(size, (offset) => resumed(path, offset, Infinity, signal))
-    },
-    stream: (path, offset, signal) => resumed(path, offset, Infinity, signal),
-    describe,
+    ...createRangedFiles(ask, options.retryBaseMs),
     close: () => agent.destroy(),
   }
 }
-
-/** Ends an answer: a short rest is read, which keeps the connection, a longer one is cut off. */
-async function discard(body: Dispatcher.ResponseData['body']): Promise<void> {
-  if (body.destroyed || body.readableEnded) return
-  await body.dump({ limit: MAX_DRAIN_BYTES }).catch(() => undefined)
-  body.on('error', () => undefined).destroy()
-}
-
-interface Range {
-  readonly start: number
-  /** Exclusive; infinite: to the end. */
-  readonly end: number
-}
-
-interface Answer {
-  readonly body: Dispatcher.ResponseData['body']
-  readonly description: FileDescription
-  /** The body is the range, not the whole file. */
-  readonly isPartial: boolean
-  /** The range begins at or behind the end of the file. */
-  readonly isPastEnd: boolean
-}
-
-type Ask = (path: string, range: Range, signal: AbortSignal) => Promise<Answer>
 
 interface AskOptions {
   readonly agent: Agent
@@ -186,10 +75,7 @@ interface AskOptions {
   readonly pauseMs: (attempt: number) => number
 }
 
-/**
- * @throws InputError if the file is not there or must not be asked for, ShardError if the server
- *   cannot serve it now
- */
+/** @throws as an Ask does */
 async function askWithRedirects(
   path: string,
   range: Range,
@@ -275,23 +161,16 @@ function toAnswer(
     body.on('error', () => undefined).destroy()
     throw new InputError(`${path}: sent with content-encoding ${String(encoding)}`)
   }
-  const total = /\/(\d+)$/.exec(String(headers['content-range'] ?? ''))?.[1]
-  const length = status === 200 ? headers['content-length'] : total
+  const contentRange = status === 200 ? undefined : String(headers['content-range'] ?? '')
+  const size = totalSize(contentRange, headers['content-length']?.toString())
   const etag = headers['etag'] ?? headers['last-modified']
   return {
     body,
     description: {
-      size: length === undefined ? Infinity : Number(length),
+      size,
       ...(typeof etag === 'string' ? { etag } : {}),
     },
     isPartial: status !== 200,
     isPastEnd: status === 416,
   }
-}
-
-/** The message of an error or, when several addresses were tried, of the last of them. */
-function causeOf(error: unknown): string {
-  if (error instanceof AggregateError) return causeOf(error.errors.at(-1))
-  const code = error instanceof Error && 'code' in error ? `${String(error.code)}: ` : ''
-  return code + messageOf(error)
 }

@@ -6,7 +6,8 @@ import path from 'node:path'
 import pLimit from 'p-limit'
 import { ConfigError, messageOf } from '../../core/errors.ts'
 import type { Json } from '../../core/types.ts'
-import { isRemote, type SourceFiles } from './files.ts'
+import { isRemote, type SourceFiles, type SourceStore } from './files.ts'
+import { isS3, isS3Folder, parseS3 } from './s3-files.ts'
 
 const MAX_FILES = 1_000_000
 
@@ -15,18 +16,25 @@ const MAX_FILES = 1_000_000
  * units), so the same files give the same row numbers on every machine.
  *
  * @param endings lower case; which files of a folder count
- * @throws ConfigError if an entry matches nothing, or a file is named twice
+ * @throws ConfigError if an entry matches nothing, or a file is named twice; as `listObjects` does
  */
 export async function listFiles(
   entries: readonly string[],
   endings: readonly string[],
+  store: SourceStore,
+  signal: AbortSignal,
 ): Promise<string[]> {
   if (entries.length === 0) {
     throw new ConfigError("source.files is empty: give the data set's files")
   }
   const files: string[] = []
   for (const entry of entries) {
-    for (const pattern of expandBraces(entry)) files.push(...(await matchEntry(pattern, endings)))
+    for (const pattern of expandBraces(entry)) {
+      const found = isS3(pattern)
+        ? await matchObjects(pattern, endings, store, signal)
+        : await matchEntry(pattern, endings)
+      for (const file of found) files.push(file)
+    }
   }
   const seen = new Set<string>()
   for (const file of files) {
@@ -42,7 +50,7 @@ async function matchEntry(entry: string, endings: readonly string[]): Promise<st
     if (/^https?:/i.test(entry)) return [toUrl(entry)]
     const scheme = /^[^:]*/.exec(entry)?.[0] ?? ''
     throw new ConfigError(
-      `source.files: ${entry}: ${scheme}:// is not available${scheme === 's3' ? ' yet' : ''}; use a local path or https://`,
+      `source.files: ${entry}: ${scheme}:// is not available; use a local path, https:// or s3://`,
     )
   }
   if (!/[*?]/.test(entry)) {
@@ -53,21 +61,58 @@ async function matchEntry(entry: string, endings: readonly string[]): Promise<st
       throw new ConfigError(`source.files: ${entry}: ${messageOf(error)}`, { cause: error })
     }
     if (!stat.isDirectory()) return [entry]
-    const found = (await walk(entry, () => true)).filter((file) =>
-      endings.some((ending) => file.toLowerCase().endsWith(ending)),
-    )
+    const found = (await walk(entry, () => true)).filter((file) => hasEnding(file, endings))
     if (found.length > 0) return found
-    throw new ConfigError(`source.files: no ${endings.join(', ')} file in the folder ${entry}`)
+    throw emptyFolder(entry, endings)
   }
   const root = /^[^*?]*\//.exec(entry)?.[0] ?? '.'
-  const pattern = globToRegExp(entry)
+  const pattern = globToRegExp(path.normalize(entry))
   const deep = entry.includes('**')
   const depth = entry.split('/').length
   const found = (
     await walk(root, (folder) => deep || path.join(folder).split('/').length < depth)
   ).filter((file) => pattern.test(file))
   if (found.length > 0) return found
-  throw new ConfigError(`source.files: nothing matches ${entry}`)
+  throw noMatch(entry)
+}
+
+function hasEnding(file: string, endings: readonly string[]): boolean {
+  return endings.some((ending) => file.toLowerCase().endsWith(ending))
+}
+
+function emptyFolder(folder: string, endings: readonly string[]): ConfigError {
+  return new ConfigError(`source.files: no ${endings.join(', ')} file in the folder ${folder}`)
+}
+
+function noMatch(pattern: string): ConfigError {
+  return new ConfigError(`source.files: nothing matches ${pattern}`)
+}
+
+/** An object by its address, those below an address that ends with a slash, or those of a pattern. */
+async function matchObjects(
+  entry: string,
+  endings: readonly string[],
+  store: SourceStore,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { bucket, key } = parseS3(entry)
+  const address = `s3://${bucket}/${key}`
+  const isPattern = /[*?]/.test(key)
+  if (!isPattern && !isS3Folder(address)) return [address]
+  const prefix = /^[^*?]*/.exec(address)?.[0] ?? ''
+  const isDeep = !isPattern || address.slice(prefix.length).includes('/')
+  const pattern = globToRegExp(address)
+  const folder = prefix.lastIndexOf('/')
+  const found: string[] = []
+  for await (const file of store.listObjects(prefix, isDeep, signal)) {
+    if (file.includes('/.', folder)) continue
+    if (!(isPattern ? pattern.test(file) : hasEnding(file, endings))) continue
+    if (found.push(file) > MAX_FILES) {
+      throw new ConfigError(`source.files: more than ${MAX_FILES} files below ${prefix}`)
+    }
+  }
+  if (found.length > 0) return found.sort(compare)
+  throw isPattern ? noMatch(entry) : emptyFolder(entry, endings)
 }
 
 /** A web server cannot be listed: its files are named, or counted up in braces. */
@@ -132,8 +177,7 @@ function countUp(from: string, to: string, pattern: string): string[] {
 }
 
 function globToRegExp(pattern: string): RegExp {
-  const source = path
-    .normalize(pattern)
+  const source = pattern
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replace(/\*\*\/|\*|\?/g, (token) =>
       token === '**/' ? '(.*/)?' : token === '*' ? '[^/]*' : '[^/]',

@@ -7,7 +7,7 @@ import type { OpenFile, SourceFiles } from './files.ts'
 
 const CHUNK = 256 * 1024
 
-export const localFiles: Omit<SourceFiles, 'close'> = {
+export const localFiles: SourceFiles = {
   open: openLocal,
   openForward: openLocal,
   stream: async function* (path, offset, signal) {

@@ -3,8 +3,9 @@
 import fs from 'node:fs/promises'
 import { ConfigError } from '../../core/errors.ts'
 import { sourceTypes, type SourceType } from '../source-options.ts'
-import { bareName, isRemote } from './files.ts'
+import { bareName, isRemote, type SourceStore } from './files.ts'
 import { findMetadataFile } from './folder.ts'
+import { isS3, isS3Folder } from './s3-files.ts'
 
 /** Which files of a folder are read. */
 export const ENDINGS: Readonly<Record<Exclude<SourceType, 'folder'>, readonly string[]>> = {
@@ -20,24 +21,47 @@ export const ENDINGS: Readonly<Record<Exclude<SourceType, 'folder'>, readonly st
   img2dataset: ['.tar'],
 }
 
+const OBJECTS_LOOKED_AT = 1000
+
 /**
  * By the ending of the first file, or of the files in the first folder.
  *
  * @throws ConfigError if that does not tell
  */
-export async function guessType(files: readonly string[]): Promise<SourceType> {
+export async function guessType(
+  files: readonly string[],
+  store: SourceStore,
+  signal: AbortSignal,
+): Promise<SourceType> {
   const first = files[0] ?? ''
   const types = typesOf([first])
   if (types[0] !== undefined) return types[0]
-  const names = isRemote(first) ? [] : await fs.readdir(first).catch(() => [])
-  if (names.length > 0 && (await findMetadataFile(first)) !== undefined) return 'folder'
+  const isLocal = !isRemote(first)
+  const names = isLocal
+    ? await fs.readdir(first).catch(() => [])
+    : await firstObjects(first, store, signal)
+  if (isLocal && names.length > 0 && (await findMetadataFile(first)) !== undefined) return 'folder'
   const inside = typesOf(names)
   if (inside.length === 1) return inside[0]!
-  if (inside.length === 0 && names.length > 0) return 'folder'
+  if (isLocal && inside.length === 0 && names.length > 0) return 'folder'
   const found = inside.length > 1 ? `; ${first} has files of ${inside.join(' and ')}` : ''
   throw new ConfigError(
     `source.type: cannot tell the type of ${JSON.stringify(first)} by its ending${found}; give one of ${sourceTypes.join(', ')}`,
   )
+}
+
+/** Some objects below an s3:// address; none if it stands for one object. */
+async function firstObjects(
+  address: string,
+  store: SourceStore,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const names: string[] = []
+  if (!isS3(address) || !isS3Folder(address)) return names
+  for await (const name of store.listObjects(address, true, signal)) {
+    if (names.push(name) === OBJECTS_LOOKED_AT) break
+  }
+  return names
 }
 
 /** The types that the endings stand for; of two with the same endings the first. */

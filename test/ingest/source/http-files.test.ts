@@ -309,7 +309,6 @@ describe('servers that do not do as hoped', () => {
 
   it('refuses other schemes, patterns and addresses that are none', async () => {
     for (const [file, message] of [
-      ['s3://bucket/a.parquet', /s3:\/\/ is not available yet; /],
       ['gopher://host/a.parquet', /gopher:\/\/ is not available; /],
       ['https://example.org/*.parquet', /a web server cannot be searched; use braces/],
       ['https://[bad/a.parquet', /is no address/],
