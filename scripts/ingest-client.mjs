@@ -3,16 +3,18 @@
 
 import { setMaxListeners } from 'node:events'
 import path from 'node:path'
-import { tuneCollector } from '../dist/core/collector.js'
-import { SampleError } from '../dist/core/errors.js'
-import { fetchOptionsSchema, imageOptionsSchema } from '../dist/ingest/options.js'
-import { createImageLoader } from '../dist/ingest/load-image.js'
-import { mapOrdered } from '../dist/run/map-ordered.js'
-import { openFetchJournal } from '../dist/store/fetch-journal.js'
-import { createImagesTar } from '../dist/store/images-tar.js'
-import { createShardsFolder } from '../dist/store/shards.js'
 
+// Before the others are loaded, as the program does.
+const { tuneCollector } = await import('../dist/core/collector.js')
 tuneCollector()
+const { SampleError } = await import('../dist/core/errors.js')
+const { fetchOptionsSchema, imageOptionsSchema } = await import('../dist/ingest/options.js')
+const { createImageLoader } = await import('../dist/ingest/load-image.js')
+const { mapOrdered } = await import('../dist/run/map-ordered.js')
+const { openFetchJournal } = await import('../dist/store/fetch-journal.js')
+const { createImagesTar } = await import('../dist/store/images-tar.js')
+const { createShardsFolder } = await import('../dist/store/shards.js')
+
 const [port, count, inFlight] = process.argv.slice(2).map(Number)
 const folder = process.argv[5]
 
@@ -37,7 +39,7 @@ async function* rows() {
   for (let row = 0; row < count; row++) yield row
 }
 // As a run does: what is received waits in the journal, and is decoded in row order.
-const received = mapOrdered(rows(), count, async (row) => {
+const received = mapOrdered(rows(), 1000, async (row) => {
   const url = `http://127.0.0.1:${port}/${row}.jpg`
   try {
     return await loader.receive({ kind: 'url', url }, signal, ({ bytes }) =>

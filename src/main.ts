@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // The program: real streams and signals around main().
 
-import { Interrupted, main } from './cli.ts'
 import { tuneCollector } from './core/collector.ts'
 
 tuneCollector()
+// Loaded after, since loading alone makes young generations grow.
+const { Interrupted, main } = await import('./cli.ts')
 
 /** An orchestrator kills 30 s after SIGTERM; what is not drained by then never will be. */
 const GRACE_MS = 25_000

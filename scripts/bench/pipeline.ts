@@ -10,8 +10,10 @@ import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { loadConfig, type Config } from '../../src/config.ts'
+import { tuneCollector } from '../../src/core/collector.ts'
 import { median } from '../../src/core/quantile.ts'
 import type { Phrase, SourceRow } from '../../src/core/types.ts'
+import { createImageChecker } from '../../src/ingest/check-image.ts'
 import { createImageLoader } from '../../src/ingest/load-image.ts'
 import { openSource } from '../../src/ingest/source.ts'
 import { createPhraseExtractor } from '../../src/nlp/extractor.ts'
@@ -27,7 +29,7 @@ import {
   type StageTimes,
 } from '../../src/teacher/bench.ts'
 import { findModel } from '../../src/teacher/find-model.ts'
-import { startPixelThreads } from '../../src/teacher/glip/pixel-threads.ts'
+import { startBoxThreads } from '../../src/teacher/glip/box-threads.ts'
 import { readModelFolder } from '../../src/teacher/model-folder.ts'
 import { openGraph, settingsOf } from '../../src/teacher/open-teacher.ts'
 import type { Benchmark } from './benchmark.ts'
@@ -73,22 +75,28 @@ export const benchmark: Benchmark<PipelineResult> = {
     limit: { type: 'string', default: '200' },
   },
   async run({ rounds, limit }) {
+    tuneCollector() // as the program does
     const config = await loadConfig(CONFIG, [`run.limit=${String(limit)}`])
     const signal = new AbortController().signal
     setMaxListeners(0, signal)
     const folder = await readModelFolder(await findModel(config.teacher.model))
     const settings = settingsOf(folder, config.teacher, config.prompt)
     const session = await openGraph(folder, config.teacher, () => undefined)
-    const pixels = startPixelThreads(config.teacher.pixelThreads)
-    const loader = createImageLoader(config.fetch, config.image)
+    const boxes = startBoxThreads(config.teacher.boxThreads)
+    const loader = createImageLoader(config.fetch, config.image, { input: settings.input })
+    const checker = createImageChecker(config.image)
     try {
       const { rows, phraseMs } = await phrasedRows(config, signal)
       const decode = async ({ caption, phrases, image }: PhrasedRow) => {
-        const { decoded } = await loader.load({ image, caption }, signal)
+        const bytes = await loader.receive(image, signal, (received) => received.bytes)
+        const { decoded } = await checker.check(bytes, signal)
         return { caption, phrases, decoded }
       }
       const samples = []
-      for (const row of rows) samples.push(await decode(row))
+      for (const { caption, phrases, image } of rows) {
+        const { input } = await loader.load({ image, caption }, signal)
+        samples.push({ caption, phrases, input: input! })
+      }
       const batches = prepareBatches(samples, folder, settings)
       const runGraph = () => costOf(() => runBatches(session, batches, folder))
 
@@ -106,7 +114,7 @@ export const benchmark: Benchmark<PipelineResult> = {
         }
         costs.push({ graph, pipeline })
       }
-      const stageMs = await stageTimes({ folder, session, pixels, settings }, rows, decode)
+      const stageMs = await stageTimes({ folder, session, boxes, settings }, rows, decode)
       const images = rows.length
       const shards = Math.ceil(Number(limit) / config.run.samplesPerShard)
       const ratios = costs.map(({ graph, pipeline }) => graph.seconds / pipeline.seconds)
@@ -135,7 +143,7 @@ export const benchmark: Benchmark<PipelineResult> = {
         processStartSeconds: await processStart(),
       }
     } finally {
-      await Promise.all([session.close(), pixels.close(), loader.close()])
+      await Promise.all([session.close(), boxes.close(), loader.close()])
     }
   },
   format: (result) => {

@@ -5,17 +5,12 @@
 import { setMaxListeners } from 'node:events'
 import sharp from 'sharp'
 import { loadConfig } from '../../src/config.ts'
+import { paddedSize, prepareImage, resizedSize } from '../../src/core/model-input.ts'
 import { median, quantile } from '../../src/core/quantile.ts'
-import type { Candidate, DecodedImage } from '../../src/core/types.ts'
-import { createImageLoader } from '../../src/ingest/load-image.ts'
+import type { Candidate, DecodedImage, Size } from '../../src/core/types.ts'
+import { createImageChecker } from '../../src/ingest/check-image.ts'
 import { outputsOf, feedsOf } from '../../src/teacher/glip/glip-graph.ts'
 import { detect, toImage } from '../../src/teacher/glip/postprocess.ts'
-import {
-  paddedSize,
-  prepareImage,
-  resizedSize,
-  type Size,
-} from '../../src/teacher/glip/preprocess.ts'
 import { buildPrompts } from '../../src/teacher/glip/prompts.ts'
 import { findModel } from '../../src/teacher/find-model.ts'
 import { readModelFolder } from '../../src/teacher/model-folder.ts'
@@ -84,16 +79,17 @@ export const benchmark: Benchmark<{
     const { description, tokenizer } = folder
     const settings = settingsOf(folder, config.teacher, config.prompt)
     const session = await openGraph(folder, config.teacher, () => undefined)
-    const loader = createImageLoader(config.fetch, config.image)
+    const checker = createImageChecker(config.image)
     sharp.concurrency(1)
     const samples = await readSample(Number(limit))
     const names = Object.keys(WAYS)
     const sums = new Map(names.map((name) => [name, newSum()]))
     try {
       for (const { bytes, caption, phrases } of samples) {
-        const { decoded } = await loader.check(bytes, signal)
-        const resized = resizedSize(decoded, settings.shortSide, settings.longSide)
-        const padded = paddedSize(resized, settings.padMultiple)
+        const { decoded } = await checker.check(bytes, signal)
+        const { shortSide, longSide, padMultiple } = settings.input
+        const resized = resizedSize(decoded, shortSide, longSide)
+        const padded = paddedSize(resized, padMultiple)
         const [prompt] = buildPrompts(
           caption,
           phrases,
@@ -105,7 +101,8 @@ export const benchmark: Benchmark<{
         let exact: { readonly pixels: Uint8Array; readonly boxes: readonly Candidate[] } | undefined
         for (const name of names) {
           const pixels = await WAYS[name]!(decoded, resized, padded)
-          const feeds = feedsOf([{ prompt, pixels, resized }], padded, tokenizer.padId, description)
+          const input = { data: pixels, original: decoded, resized, padded }
+          const feeds = feedsOf([{ prompt, input }], tokenizer.padId, description)
           const { outputs } = await session.run(feeds)
           const found = detect(outputsOf(outputs, 0, description), padded, resized, settings.detect)
           const order = prompt.phrases.map(({ phrase }) => phrase)
@@ -115,7 +112,7 @@ export const benchmark: Benchmark<{
         }
       }
     } finally {
-      await Promise.all([session.close(), loader.close()])
+      await session.close()
     }
     const times = await timesOf(names)
     const ways = names.map((name) => {

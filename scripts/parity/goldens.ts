@@ -4,10 +4,10 @@
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { configSchema } from '../../src/config.ts'
+import { fitImage } from '../../src/core/model-input.ts'
 import { codePointIndex } from '../../src/core/span.ts'
 import type { Candidate, Phrase } from '../../src/core/types.ts'
-import { createImageLoader } from '../../src/ingest/load-image.ts'
-import { resizedSize } from '../../src/teacher/glip/preprocess.ts'
+import { createImageChecker } from '../../src/ingest/check-image.ts'
 import { openTeacher } from '../../src/teacher/open-teacher.ts'
 import type { TeacherSample } from '../../src/teacher/teacher.ts'
 import { floats, numbers, readNpz } from '../../test/helpers/npz.ts'
@@ -78,17 +78,18 @@ async function compareCase(
     teacher: { model, provider: 'cpu', shortSide: min_size, longSide: LONG_SIDE },
   })
   const signal = new AbortController().signal
-  const loader = createImageLoader(config.fetch, config.image)
-  const { decoded } = await loader.check(await readFile(path.join(folder, images[0]!.file)), signal)
-  await loader.close()
+  const checker = createImageChecker(config.image)
+  const bytes = await readFile(path.join(folder, images[0]!.file))
+  const { decoded } = await checker.check(bytes, signal)
   const { toUtf16 } = codePointIndex(caption)
   const phrases = spans.map(([span]): Phrase => {
     const [start, end] = [toUtf16(span![0]), toUtf16(span![1])]
     const text = caption.slice(start, end)
     return { start, end, text, head: text, lemma: text }
   })
-  const sample: TeacherSample = { caption, phrases, decoded }
   const teacher = await openTeacher(config.teacher, config.prompt, () => undefined)
+  const input = fitImage(decoded, teacher.input)
+  const sample: TeacherSample = { caption, phrases, input }
   let candidates: readonly Candidate[] = []
   try {
     for await (const grounding of teacher.groundShard(one(sample), signal)) {
@@ -98,7 +99,7 @@ async function compareCase(
   } finally {
     await teacher.close()
   }
-  const resized = resizedSize(decoded, min_size, LONG_SIDE)
+  const { resized } = input
   const pixel = { x: decoded.width / resized.width, y: decoded.height / resized.height }
   const recorded = readNpz(path.join(folder, `${name}.npz`))
   const key = `det/th${THRESHOLD}/0`

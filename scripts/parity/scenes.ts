@@ -110,18 +110,18 @@ async function groundGold(
   const config = configSchema.parse({ teacher: { model, provider: 'cpu' } })
   const signal = new AbortController().signal
   const teacher = await openTeacher(config.teacher, config.prompt, () => undefined)
-  const loader = createImageLoader(config.fetch, config.image)
+  const loader = createImageLoader(config.fetch, config.image, { input: teacher.input })
   const images = await readImages(folder)
   async function* samples(): AsyncGenerator<TeacherSample & { readonly key: string }> {
     for (const { key, caption, phrases } of gold) {
       const bytes = images.get(key)
       if (bytes === undefined) throw new Error(`${folder} has no image of ${key}`)
-      const { decoded } = await loader.check(bytes, signal)
+      const { input } = await loader.check(bytes, signal)
       const { toUtf16 } = codePointIndex(caption)
       yield {
         key,
         caption,
-        decoded,
+        input: input!,
         phrases: phrases.map(({ start, end, text }): Phrase => {
           return { start: toUtf16(start), end: toUtf16(end), text, head: text, lemma: text }
         }),

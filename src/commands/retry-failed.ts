@@ -8,7 +8,6 @@ interface Flags {
   readonly set: string[]
   readonly workers?: number
   readonly log: LogMode
-  readonly verifyInputs?: true
   readonly json?: true
 }
 
@@ -33,7 +32,6 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
         .choices(['auto', 'bar', 'json'])
         .default('auto'),
     )
-    .option('--verify-inputs', 'compare all bytes of local inputs with those of the plan')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -46,9 +44,7 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
       ]
       const config = parseConfig(await storedConfig(dir), `${dir}/run.json`, settings)
       const progress = createProgress(io.stderr, flags.log)
-      const result = await retryFailed(config, dir, progress, io.signal, {
-        verifyInputs: flags.verifyInputs === true,
-      })
+      const result = await retryFailed(config, dir, progress, io.signal)
       if (flags.json) {
         io.stdout.write(`${JSON.stringify({ dir, ...result })}\n`)
       } else {

@@ -13,7 +13,6 @@ interface Flags {
   readonly limit?: number
   readonly workers?: number
   readonly log: LogMode
-  readonly verifyInputs?: true
   readonly dryRun?: true
   readonly json?: true
 }
@@ -32,10 +31,6 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
         .choices(['auto', 'bar', 'json'])
         .default('auto'),
     )
-    .option(
-      '--verify-inputs',
-      'when resuming, compare all bytes of local inputs with those of the plan',
-    )
     .option('--dry-run', 'print the resolved config and the plan, write nothing')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
@@ -50,14 +45,8 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
       ]
       const config = await loadConfig(file, settings)
       const runDir = flags.out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
-      const verifyInputs = flags.verifyInputs === true
-      const progress = createProgress(io.stderr, flags.log)
       if (flags.dryRun) {
-        const plan = await planDataset(config, runDir, {
-          verifyInputs,
-          progress,
-          signal: io.signal,
-        })
+        const plan = await planDataset(config, runDir, io.signal)
         io.stdout.write(
           flags.json
             ? `${JSON.stringify({ dir: runDir, config, ...plan })}\n`
@@ -66,7 +55,8 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
         finish(0)
         return
       }
-      const summary = await runDataset(config, runDir, progress, io.signal, { verifyInputs })
+      const progress = createProgress(io.stderr, flags.log)
+      const summary = await runDataset(config, runDir, progress, io.signal)
       io.stdout.write(
         flags.json
           ? `${JSON.stringify({ dir: runDir, ...summary })}\n`

@@ -2,12 +2,13 @@ import { setMaxListeners } from 'node:events'
 import { InvalidArgumentError, Option } from 'commander'
 import { configSchema } from '../config.ts'
 import { ConfigError, InputError } from '../core/errors.ts'
+import { createImageChecker } from '../ingest/check-image.ts'
 import { createImageLoader } from '../ingest/load-image.ts'
 import { mapOrdered } from '../run/map-ordered.ts'
 import { addModel } from '../teacher/add-model.ts'
 import { benchTeacher, type BenchResult } from '../teacher/bench.ts'
 import { findModel } from '../teacher/find-model.ts'
-import { startPixelThreads } from '../teacher/glip/pixel-threads.ts'
+import { startBoxThreads } from '../teacher/glip/box-threads.ts'
 import {
   inspectModel,
   sizeOf,
@@ -164,21 +165,26 @@ async function bench(
     io.stderr.write(`${message}\n`)
   })
   const openSeconds = (performance.now() - startedAt) / 1000
-  const pixels = startPixelThreads(config.teacher.pixelThreads)
-  const loader = createImageLoader(config.fetch, config.image)
+  const boxes = startBoxThreads(config.teacher.boxThreads)
+  const loader = createImageLoader(config.fetch, config.image, { input: settings.input })
+  const checker = createImageChecker(config.image)
   const signal = AbortSignal.any([io.signal])
   setMaxListeners(0, signal) // one per image in flight
-  const decode = async ({ bytes, ...rest }: EncodedSample): Promise<TeacherSample> => {
-    const { decoded } = await loader.check(bytes, signal)
+  const decode = async ({ bytes, ...rest }: EncodedSample) => {
+    const { decoded } = await checker.check(bytes, signal)
     return { ...rest, decoded }
+  }
+  const load = async ({ bytes, ...rest }: EncodedSample): Promise<TeacherSample> => {
+    const { input } = await loader.check(new Uint8Array(bytes), signal)
+    return { ...rest, input: input! }
   }
   try {
     const result = await benchTeacher(
-      { folder, session, pixels, settings },
+      { folder, session, boxes, settings },
       {
         images: samples,
         decode,
-        stream: (images) => mapOrdered(each(images), config.run.imagesAhead, decode),
+        stream: (images) => mapOrdered(each(images), config.run.imagesAhead, load),
         seconds,
         signal,
       },
@@ -193,7 +199,7 @@ async function bench(
       ...result,
     }
   } finally {
-    await Promise.all([session.close(), pixels.close(), loader.close()])
+    await Promise.all([session.close(), boxes.close(), loader.close()])
   }
 }
 

@@ -64,24 +64,45 @@ export interface DecodedImage {
   readonly height: number
 }
 
+/** px. */
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** An image as the model gets it: resized, padded right and below. */
+export interface InputImage {
+  /** 8-bit RGB, shape (padded.height, padded.width, 3), 0 in the padding. */
+  readonly data: Uint8Array
+  readonly original: Size
+  readonly resized: Size
+  readonly padded: Size
+}
+
 /** Encoded image formats that are stored as they came. */
 export type ImageFormat = 'jpg' | 'png' | 'webp'
 
-/** An image that passed every check. */
-export interface LoadedImage {
-  /** Encoded bytes as stored; their pixels are upright (a rotated image was re-encoded). */
-  readonly bytes: Uint8Array
-  /** False if `bytes` are those that were received. */
-  readonly isReencoded: boolean
+/** What is recorded of an image. */
+export interface ImageFacts {
+  /** As stored. */
   readonly format: ImageFormat
   /** px, upright. */
   readonly width: number
   readonly height: number
-  /** Hex, of `bytes` as received, before any re-encoding. */
+  /** Hex, of the bytes as received, before any re-encoding. */
   readonly sha256: string
   /** 64-bit difference hash, 16 hex digits. */
   readonly dhash: string
-  readonly decoded: DecodedImage
+}
+
+/** An image that passed every check. */
+export interface LoadedImage extends ImageFacts {
+  /** Encoded bytes as stored; their pixels are upright (a rotated image was re-encoded). */
+  readonly bytes: Uint8Array
+  /** False if `bytes` are those that were received. */
+  readonly isReencoded: boolean
+  /** Fitted to the model, if the loader was told how. */
+  readonly input?: InputImage
 }
 
 /** One box the teacher proposes for one phrase. */
@@ -94,7 +115,7 @@ export interface Candidate {
 }
 
 /** One pair that reached the teacher: a row of groundings.parquet. */
-export interface GroundingRow {
+export interface GroundingRow extends ImageFacts {
   /** Zero-padded shard id + row in shard; `[0-9]+`, unique in the run, stable across reruns. */
   readonly key: string
   /** Row number in the source. */
@@ -102,11 +123,6 @@ export interface GroundingRow {
   /** URL or path of the image in the source; null when the bytes came with the row. */
   readonly url: string | null
   readonly caption: string
-  readonly width: number
-  readonly height: number
-  readonly format: ImageFormat
-  readonly sha256: string
-  readonly dhash: string
   readonly phrases: readonly Phrase[]
   /** Above the floor score, by score descending within the row. */
   readonly candidates: readonly Candidate[]

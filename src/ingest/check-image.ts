@@ -4,18 +4,21 @@
 import { createHash } from 'node:crypto'
 import sharp, { type Metadata } from 'sharp'
 import { SampleError, messageOf } from '../core/errors.ts'
-import type { DecodedImage, ImageFormat, LoadedImage } from '../core/types.ts'
+import type { DecodedImage, ImageFormat, LoadedImage, Size } from '../core/types.ts'
 import { dhash } from './dhash.ts'
 import type { ImageOptions } from './fetch-options.ts'
-import { isComplete, sniffFormat, type DecodableFormat } from './sniff.ts'
+import { readJpegHeader } from './jpeg-header.ts'
+import { checkSniffed, isComplete, type DecodableFormat } from './sniff.ts'
 import { createWeightedGate } from './weighted-gate.ts'
+
+export type CheckedImage = LoadedImage & { readonly decoded: DecodedImage }
 
 export interface ImageChecker {
   /**
    * @throws SampleError too_few_bytes, not_image, format_blocked, too_many_pixels, too_small,
    *   aspect_ratio, decode_error, decode_truncated or decode_timeout
    */
-  check(bytes: Uint8Array, signal: AbortSignal): Promise<LoadedImage>
+  check(bytes: Uint8Array, signal: AbortSignal): Promise<CheckedImage>
 }
 
 // libvips' names; loaders that are not named stay blocked (SVG, PDF, ImageMagick, ...).
@@ -42,15 +45,17 @@ let prepared = false
 
 export function createImageChecker(options: ImageOptions): ImageChecker {
   prepareSharp(options.formats)
-  // At most `decoders` at once, and together no more pixels than one image may have.
-  const gate = createWeightedGate(options.decoders, options.maxPixels)
+  // At most `decoders` at once, and together no more memory than one image may take.
+  const maxBytes = options.maxPixels * BYTES_PER_PIXEL
+  const gate = createWeightedGate(options.decoders, maxBytes)
   return {
     check: async (bytes, signal) => {
       signal.throwIfAborted()
       const format = checkFormat(bytes, options)
       const header = await readHeader(bytes, format, options)
       checkSize(header, options)
-      const release = await gate.acquire(header.width * header.height, signal)
+      const needed = checkMemory(header, format, maxBytes)
+      const release = await gate.acquire(needed, signal)
       try {
         const { image, transparent } = await decode(bytes, format, header, options)
         const reason = reencodeReason(format, header, transparent)
@@ -74,23 +79,6 @@ export function createImageChecker(options: ImageOptions): ImageChecker {
   }
 }
 
-/**
- * The sniffed format, if it may be decoded.
- *
- * @param bytes the whole image or its first 32 bytes
- * @throws SampleError not_image or format_blocked
- */
-export function checkSniffed(bytes: Uint8Array, options: ImageOptions): DecodableFormat {
-  const format = sniffFormat(bytes)
-  if (format === undefined) {
-    const head = Buffer.from(bytes.subarray(0, 8)).toString('hex')
-    throw new SampleError('not_image', `begins with ${head === '' ? 'nothing' : head}`)
-  }
-  const allowed = options.formats.find((name) => name === format)
-  if (allowed !== undefined) return allowed
-  throw new SampleError('format_blocked', `${format}; allowed are ${options.formats.join(', ')}`)
-}
-
 function checkFormat(bytes: Uint8Array, options: ImageOptions): DecodableFormat {
   const format = checkSniffed(bytes, options)
   if (bytes.length >= options.minBytes) return format
@@ -110,13 +98,39 @@ interface Header {
   /** More than 8 bits per channel. */
   readonly deep: boolean
   readonly cmyk: boolean
+  /** Of the decoded pixels: 8-bit RGB, with alpha, or grey beside the RGB that is made of it. */
+  readonly pixelBytes: number
+  /** What the decoder holds of the whole image beside them, per pixel; 0 if it goes line by line. */
+  readonly decoderBytes: number
 }
+
+/** Decoding may take this much for each of `maxPixels`: all that a PNG with alpha takes. */
+const BYTES_PER_PIXEL = 4
+/** Frame buffers of whole images: libwebp's; nsgif's and libvips' page; libheif's planes and RGB. */
+const FRAME_BYTES: Readonly<Partial<Record<DecodableFormat, number>>> = { webp: 4, gif: 8, avif: 9 }
+/** A progressive JPEG's coefficients, 16 bits each. */
+const COEFFICIENT_BYTES = 2
 
 async function readHeader(
   bytes: Uint8Array,
   format: DecodableFormat,
   options: ImageOptions,
 ): Promise<Header> {
+  const plain = format === 'jpg' ? readJpegHeader(bytes) : undefined
+  if (plain !== undefined) {
+    checkPixels(plain, options)
+    const { width, height, progressive, samplesPerPixel } = plain
+    return {
+      width,
+      height,
+      rotated: false,
+      frames: 1,
+      deep: false,
+      cmyk: false,
+      pixelBytes: samplesPerPixel === 1 ? 4 : 3,
+      decoderBytes: progressive ? COEFFICIENT_BYTES * samplesPerPixel : 0,
+    }
+  }
   let metadata: Metadata
   try {
     // The pixel limit is ours to report, with its own code.
@@ -124,20 +138,49 @@ async function readHeader(
   } catch (error) {
     throw decodeFailure(error, bytes, format, 'header')
   }
-  const { autoOrient, orientation = 1, pages = 1, depth, space } = metadata
-  if (autoOrient.width * autoOrient.height > options.maxPixels) {
-    throw new SampleError(
-      'too_many_pixels',
-      `${autoOrient.width}x${autoOrient.height} px; the limit is ${options.maxPixels} px in all`,
-    )
+  const { autoOrient, orientation = 1, pages = 1, depth, space, channels } = metadata
+  checkPixels(autoOrient, options)
+  const rotated = orientation > 1
+  const deep = depth !== 'uchar'
+  const pixelBytes = channels === 3 ? 3 : 4
+  let decoderBytes = FRAME_BYTES[format] ?? 0
+  if (metadata.isProgressive === true) {
+    const halved = metadata.chromaSubsampling === '4:2:0'
+    decoderBytes =
+      format === 'jpg' ? COEFFICIENT_BYTES * (halved ? 1.5 : channels) : pixelBytes * (deep ? 2 : 1)
   }
+  // An image is turned in memory.
+  if (rotated) decoderBytes += pixelBytes
   return {
     ...autoOrient,
-    rotated: orientation > 1,
+    rotated,
     frames: pages,
-    deep: depth !== 'uchar',
+    deep,
     cmyk: space === 'cmyk',
+    pixelBytes,
+    decoderBytes,
   }
+}
+
+function checkPixels({ width, height }: Size, options: ImageOptions): void {
+  if (width * height <= options.maxPixels) return
+  throw new SampleError(
+    'too_many_pixels',
+    `${width}x${height} px; the limit is ${options.maxPixels} px in all`,
+  )
+}
+
+/** @returns bytes that decoding takes at most */
+function checkMemory(header: Header, format: DecodableFormat, maxBytes: number): number {
+  const { width, height, pixelBytes, decoderBytes } = header
+  const needed = width * height * (pixelBytes + decoderBytes)
+  if (needed <= maxBytes) return needed
+  const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`
+  throw new SampleError(
+    'too_many_pixels',
+    `${width}x${height} px of such ${format} take ${mb(needed)} to decode; the limit is ${mb(maxBytes)}, ` +
+      `${BYTES_PER_PIXEL} bytes for each of maxPixels`,
+  )
 }
 
 function checkSize({ width, height }: Header, options: ImageOptions): void {
@@ -251,8 +294,13 @@ async function encode(
   lossy: boolean,
 ): Promise<{ bytes: Uint8Array; format: ImageFormat }> {
   const image = sharp(data, { raw: { width, height, channels: 3 } })
-  if (!lossy) return { bytes: await image.png({ compressionLevel: 6 }).toBuffer(), format: 'png' }
+  // In memory of V8's own, which can be handed to another thread.
+  if (!lossy) {
+    const { data: bytes } = await image.png({ compressionLevel: 6 }).toUint8Array()
+    return { bytes, format: 'png' }
+  }
   // Optimal Huffman tables would need all coefficients in memory, 6 bytes a pixel.
   const jpeg = image.jpeg({ quality: 95, chromaSubsampling: '4:4:4', optimiseCoding: false })
-  return { bytes: await jpeg.toBuffer(), format: 'jpg' }
+  const { data: bytes } = await jpeg.toUint8Array()
+  return { bytes, format: 'jpg' }
 }

@@ -146,11 +146,13 @@ export const imageOptionsSchema = z.strictObject({
   /** What may be decoded, by sniffed content. */
   formats: z.array(z.enum(imageFormats)).min(1).default(['jpg', 'png', 'webp', 'gif']),
   decodeTimeoutMs: z.number().int().min(1000).default(20_000),
-  /** Images decoded at the same time; more than UV_THREADPOOL_SIZE (4) gains nothing. */
+  /** Threads that check images and fit them to the model. */
+  threads: z.number().int().min(1).max(64).default(1),
+  /** Images decoded at the same time per thread; more than UV_THREADPOOL_SIZE (4) in all gain nothing. */
   decoders: z.number().int().min(1).max(64).default(4),
 })
 
-export const imageVolatile: readonly string[] = ['decodeTimeoutMs', 'decoders']
+export const imageVolatile: readonly string[] = ['decodeTimeoutMs', 'threads', 'decoders']
 
 export type FetchOptions = z.output<typeof fetchOptionsSchema>
 export type ImageOptions = z.output<typeof imageOptionsSchema>

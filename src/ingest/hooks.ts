@@ -59,6 +59,8 @@ export interface HookModule {
 
 /** All hooks and lists of a config. Each call throws SampleError for what may not be used. */
 export interface Hooks {
+  /** Whether `afterDecode` asks anybody. */
+  readonly wantsPixels: boolean
   /** @throws SampleError hook_dropped or hook_quarantined */
   beforeFetch(image: ImageRef, caption: string): Promise<void>
   /** Of every hop. @throws SampleError blocklist_url */
@@ -216,6 +218,7 @@ function createHooks(
     })
   }
   return {
+    wantsPixels: modules.some(({ afterDecode }) => afterDecode !== undefined),
     beforeFetch: async (image, caption) => {
       if (modules.length === 0) return
       const url = urlOf(image)
@@ -239,7 +242,6 @@ function createHooks(
       )
     },
     afterDecode: async (image, ref) => {
-      if (modules.length === 0) return
       const decoded = { ...withUrl(urlOf(ref)), ...image }
       await decide(modules, 'afterDecode', (module) => module.afterDecode?.(decoded))
     },

@@ -1,13 +1,20 @@
-// An image reference to a checked, decoded image: from the web, a file, or bytes that came along.
+// An image reference to a checked image, fitted to the model: from the web, a file, or bytes that came
+// along.
 
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
+import { collectYoung } from '../core/collector.ts'
 import { SampleError } from '../core/errors.ts'
+import type { ModelInput } from '../core/model-input.ts'
 import type { ImageRef, LoadedImage } from '../core/types.ts'
-import { checkSniffed, createImageChecker } from './check-image.ts'
 import type { FetchOptions, ImageOptions } from './fetch-options.ts'
 import { NO_HOOKS, type Hooks } from './hooks.ts'
 import { createFetcher, type FetcherDeps } from './fetch/fetcher.ts'
+import { createImageThreads } from './image-threads.ts'
+import { checkSniffed } from './sniff.ts'
+
+/** Of encoded images, between two looks at those that were dropped. */
+const COLLECT_BYTES = 4e6
 
 /** Encoded bytes as they came, and what is known about how. */
 export interface ReceivedImage {
@@ -44,19 +51,32 @@ export interface ImageLoader {
     signal: AbortSignal,
     use: (image: ReceivedImage) => T | Promise<T>,
   ): Promise<T>
-  /** Checks and decodes received bytes; without a row no hook is asked. */
+  /**
+   * Checks, decodes and fits received bytes, which are taken over: they come back in the result. Without
+   * a row no hook is asked.
+   */
   check(bytes: Uint8Array, signal: AbortSignal, row?: ImageRow): Promise<LoadedImage>
   close(): Promise<void>
+}
+
+export interface LoaderParts {
+  readonly hooks?: Hooks
+  /** What images are fitted to; absent: they are checked alone. */
+  readonly input?: ModelInput
+  readonly deps?: FetcherDeps
 }
 
 export function createImageLoader(
   fetch: FetchOptions,
   image: ImageOptions,
-  hooks: Hooks = NO_HOOKS,
-  deps: FetcherDeps = {},
+  { hooks = NO_HOOKS, input, deps = {} }: LoaderParts = {},
 ): ImageLoader {
   const fetcher = createFetcher(fetch, { ...deps, checkUrl: (url) => hooks.checkUrl(url) })
-  const checker = createImageChecker(image)
+  const threads = createImageThreads({
+    options: image,
+    ...(input === undefined ? {} : { input }),
+    withPixels: hooks.wantsPixels,
+  })
 
   const fetchOrRead = async (
     ref: ImageRef,
@@ -71,13 +91,15 @@ export function createImageLoader(
         return { bytes: await readImageFile(ref.path, fetch.maxBytes) }
       case 'bytes':
         checkLength(ref.bytes.length, ref.name, fetch.maxBytes)
-        return { bytes: ref.bytes }
+        return { bytes: new Uint8Array(ref.bytes) } // the row keeps its own
     }
   }
+  const dropSoon = collectYoung(COLLECT_BYTES)
   const admit = ({ image: ref, caption }: ImageRow) => hooks.beforeFetch(ref, caption)
   const receive: ImageLoader['receive'] = async (ref, signal, use) => {
     signal.throwIfAborted()
     const { release, ...received } = await fetchOrRead(ref, signal)
+    dropSoon(received.bytes.length)
     try {
       await hooks.onBytes(ref, received.bytes)
       return await use(received)
@@ -86,10 +108,13 @@ export function createImageLoader(
     }
   }
   const check = async (bytes: Uint8Array, signal: AbortSignal, row?: ImageRow) => {
-    const loaded = await checker.check(bytes, signal)
-    if (row === undefined) return loaded
-    const { sha256, dhash, decoded } = loaded
-    await hooks.afterDecode({ caption: row.caption, sha256, dhash, image: decoded }, row.image)
+    signal.throwIfAborted()
+    dropSoon(bytes.length)
+    const { loaded, decoded } = await threads.check(bytes)
+    if (row !== undefined && decoded !== undefined) {
+      const { sha256, dhash } = loaded
+      await hooks.afterDecode({ caption: row.caption, sha256, dhash, image: decoded }, row.image)
+    }
     return loaded
   }
   return {
@@ -100,7 +125,9 @@ export function createImageLoader(
       await admit(row)
       return check(await receive(row.image, signal, ({ bytes }) => bytes), signal, row)
     },
-    close: () => fetcher.close(),
+    close: async () => {
+      await Promise.all([fetcher.close(), threads.close()])
+    },
   }
 }
 

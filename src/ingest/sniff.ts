@@ -1,6 +1,7 @@
 // What bytes are, by their first bytes; never by a content type or the ending of a name.
 
-import type { imageFormats } from './fetch-options.ts'
+import { SampleError } from '../core/errors.ts'
+import type { ImageOptions, imageFormats } from './fetch-options.ts'
 
 /** A format that can be decoded when the options allow it. */
 export type DecodableFormat = (typeof imageFormats)[number]
@@ -13,7 +14,7 @@ const text = new TextDecoder('latin1')
  * @param head the first 32 bytes or more; SVG is found within the first 1024
  * @returns undefined when the bytes are no image format known here
  */
-export function sniffFormat(head: Uint8Array): SniffedFormat | undefined {
+function sniffFormat(head: Uint8Array): SniffedFormat | undefined {
   const start = text.decode(head.subarray(0, 16))
   if (start.startsWith('\xff\xd8\xff')) return 'jpg'
   if (start.startsWith('\x89PNG\r\n\x1a\n')) return 'png'
@@ -31,6 +32,23 @@ export function sniffFormat(head: Uint8Array): SniffedFormat | undefined {
   )
     ? 'svg'
     : undefined
+}
+
+/**
+ * The sniffed format, if it may be decoded.
+ *
+ * @param bytes the whole image or its first 32 bytes
+ * @throws SampleError not_image or format_blocked
+ */
+export function checkSniffed(bytes: Uint8Array, options: ImageOptions): DecodableFormat {
+  const format = sniffFormat(bytes)
+  if (format === undefined) {
+    const head = Buffer.from(bytes.subarray(0, 8)).toString('hex')
+    throw new SampleError('not_image', `begins with ${head === '' ? 'nothing' : head}`)
+  }
+  const allowed = options.formats.find((name) => name === format)
+  if (allowed !== undefined) return allowed
+  throw new SampleError('format_blocked', `${format}; allowed are ${options.formats.join(', ')}`)
 }
 
 /** @param brands the major brand, the minor version and the first compatible brands of a ftyp box */

@@ -231,7 +231,10 @@ async function tryRows(
   const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
   // What may pass later is not waited for.
   const fetch = { ...config.fetch, retries: 0, maxRetryAfterMs: 0 }
-  const images = createImageLoader(fetch, config.image, hooks, { onAnswer: log.onAnswer })
+  const images = createImageLoader(fetch, config.image, {
+    hooks,
+    deps: { onAnswer: log.onAnswer },
+  })
   let [kept, late, fetched, seconds] = [0, 0, 0, 0]
   try {
     const results = await extractor.extract(rows, signal)

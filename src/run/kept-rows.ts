@@ -2,7 +2,7 @@
 
 import { retryOf, type ReasonCode, type Reject } from '../core/reasons.ts'
 import type { GroundingRow, ImageFormat } from '../core/types.ts'
-import type { StoredImage } from '../store/images-tar.ts'
+import { formatOf, type StoredImage } from '../store/images-tar.ts'
 import type { CommittedShard } from '../store/shards.ts'
 
 export interface KeptRows {
@@ -45,8 +45,7 @@ export function createKeptImages(images: AsyncIterable<StoredImage>): KeptImages
         if (next === undefined || (before !== undefined && next.key > before)) return
         const image = next
         next = undefined
-        // The ending is one of ours: images.tar was written here.
-        yield { ...image, format: image.name.slice(image.key.length + 1) as ImageFormat }
+        yield { ...image, format: formatOf(image) }
       }
     },
     close: async () => {

@@ -7,7 +7,15 @@ import os from 'node:os'
 import path from 'node:path'
 import { SampleError, ShardError } from '../core/errors.ts'
 import { isSealed, stageOf, type ReasonCode, type Reject } from '../core/reasons.ts'
-import type { GroundingRow, ImageFormat, Phrase, Shard, SourceRow } from '../core/types.ts'
+import type {
+  GroundingRow,
+  ImageFacts,
+  ImageFormat,
+  ImageRef,
+  Phrase,
+  Shard,
+  SourceRow,
+} from '../core/types.ts'
 import type { ImageLoader } from '../ingest/load-image.ts'
 import type { CaptionSource, SourceReject } from '../ingest/source.ts'
 import type { PhraseExtractor } from '../nlp/extractor.ts'
@@ -15,7 +23,7 @@ import { COMMIT_FORMAT, type CommitRecord } from '../store/commit-record.ts'
 import { writeSynced, type FileDigest } from '../store/durable.ts'
 import { openFetchJournal, type FetchJournal } from '../store/fetch-journal.ts'
 import { encodeGroundings } from '../store/groundings.ts'
-import { createImagesTar } from '../store/images-tar.ts'
+import { createImagesTar, dropImages } from '../store/images-tar.ts'
 import {
   beginAttempt,
   GROUNDINGS_FILE,
@@ -24,7 +32,7 @@ import {
   REJECTS_FILE,
 } from '../store/shards.ts'
 import type { UrlDigest } from '../store/url-digest.ts'
-import type { Teacher } from '../teacher/teacher.ts'
+import type { Teacher, TeacherSample } from '../teacher/teacher.ts'
 import { VERSION } from '../version.ts'
 import { createRepeatFinder } from './duplicates.ts'
 import {
@@ -36,7 +44,7 @@ import {
 } from './kept-rows.ts'
 import { mapOrdered } from './map-ordered.ts'
 import type { RunOptions } from './options.ts'
-import { loadShardImages, type WithImage } from './shard-images.ts'
+import { loadShardImages, type RowImage } from './shard-images.ts'
 
 /** What the shards of a run share. */
 export interface ShardTools {
@@ -59,7 +67,11 @@ interface PhrasedRow extends SourceRow {
   readonly phrases: readonly Phrase[]
 }
 
-type Sample = WithImage<PhrasedRow>
+/** What becomes a row when it is grounded; the image as it was stored or referred to is behind it. */
+interface Sample extends TeacherSample, Pick<SourceRow, 'row' | 'extra'> {
+  readonly url: string | null
+  readonly facts: ImageFacts
+}
 
 /** Captions handed to the extractor at once. */
 const CAPTIONS_PER_BATCH = 64
@@ -140,7 +152,10 @@ class ShardOutcome {
   readonly #tar
   readonly #keptImages: KeptImages | undefined
   #droppedPhrases = 0
-  #storedImages = 0
+  /** Keys of the images in the archive. */
+  readonly #storedKeys = new Set<string>()
+  /** Those of them whose rows have failed since. */
+  readonly #orphans = new Set<string>()
   readonly stageSeconds = { phrases: 0, fetch: 0, images: 0, store: 0, commit: 0 }
 
   constructor(
@@ -164,7 +179,7 @@ class ShardOutcome {
     const rows = source.read(this.#shard, signal)
     const kept = this.#kept
     const phrased = this.#phrased(kept === undefined ? rows : onlyRows(rows, kept.retried), signal)
-    const samples = loadShardImages(
+    const images = loadShardImages(
       phrased,
       {
         images: this.#tools.images,
@@ -172,46 +187,54 @@ class ShardOutcome {
         options: this.#tools.options,
         kept: kept?.rows ?? [],
         onError: (row, error) => {
-          this.#rejectError(row, error)
+          this.#rejectError(row.row, referenceOf(row.image), error)
         },
         timed: (stage, work) => this.#timed(stage, work),
       },
       signal,
     )
-    for await (const grounding of teacher.groundShard(samples, signal)) {
+    for await (const grounding of teacher.groundShard(this.#stored(images), signal)) {
       signal.throwIfAborted()
-      const { sample } = grounding
+      const { row, url, caption, facts, phrases, extra } = grounding.sample
+      const key = keyOf(this.#shard, row)
       if ('error' in grounding) {
-        this.#rejectError(sample, grounding.error)
+        if (this.#storedKeys.delete(key)) this.#orphans.add(key)
+        this.#rejectError(row, url, grounding.error)
         continue
       }
       this.#droppedPhrases += grounding.droppedPhrases.length
-      const { width, height, format, sha256, dhash, bytes } = sample.loaded
-      const key = keyOf(this.#shard, sample.row)
       this.#rows.push({
         key,
-        row: sample.row,
-        url: referenceOf(sample),
-        caption: sample.caption,
-        width,
-        height,
-        format,
-        sha256,
-        dhash,
-        phrases: sample.phrases,
+        row,
+        url,
+        caption,
+        ...facts,
+        phrases,
         candidates: grounding.candidates,
-        ...(sample.extra === undefined ? {} : { extra: sample.extra }),
+        ...(extra === undefined ? {} : { extra }),
       })
-      if (this.#isStored(sample)) {
-        await this.#timed('store', async () => {
-          await this.#addKeptImages(key)
-          await this.#addImage(key, format, bytes)
-        })
-      }
       this.#tools.onRow()
     }
     signal.throwIfAborted()
     await this.#addKeptImages()
+  }
+
+  /** Stores images on their way to the teacher, so that none waits there. */
+  async *#stored(images: AsyncIterable<RowImage<PhrasedRow>>): AsyncGenerator<Sample> {
+    for await (const { row: phrased, loaded } of images) {
+      const { row, image, caption, phrases, extra } = phrased
+      const { bytes, isReencoded, input, ...facts } = loaded
+      if (input === undefined) throw new TypeError('the image loader does not fit images')
+      if (this.#isStored(image, isReencoded)) {
+        await this.#timed('store', async () => {
+          const key = keyOf(this.#shard, row)
+          await this.#addKeptImages(key)
+          await this.#addImage(key, facts.format, bytes)
+        })
+      }
+      const optional = extra === undefined ? {} : { extra }
+      yield { row, url: referenceOf(image), caption, phrases, input, facts, ...optional }
+    }
   }
 
   /** True if a row has another fate than in the version before. */
@@ -223,7 +246,7 @@ class ShardOutcome {
   }
 
   async #addImage(key: string, format: ImageFormat, bytes: Uint8Array): Promise<void> {
-    this.#storedImages++
+    this.#storedKeys.add(key)
     await this.#tar.add(key, format, bytes)
   }
 
@@ -248,9 +271,11 @@ class ShardOutcome {
   }
 
   async #writeFiles(): Promise<Record<string, FileDigest>> {
-    const images = await this.#tar.close()
-    const isReferenced = this.#storedImages === 0
-    if (isReferenced) await fs.rm(path.join(this.#dir, IMAGES_FILE))
+    const file = path.join(this.#dir, IMAGES_FILE)
+    let images = await this.#tar.close()
+    const isReferenced = this.#storedKeys.size === 0
+    if (isReferenced) await fs.rm(file)
+    else if (this.#orphans.size > 0) images = await dropImages(file, this.#orphans)
     const rejects = sealRejects(this.#rejects, this.#tools.digestUrl)
       .sort((a, b) => a.row - b.row)
       .map((one) => JSON.stringify(one))
@@ -309,35 +334,35 @@ class ShardOutcome {
         }
         const result = results.get(item.row)!
         if ('code' in result) {
-          this.#reject(item.row, result.code, result.detail, urlOf(item))
+          this.#reject(item.row, result.code, result.detail, urlOf(referenceOf(item.image)))
           continue
         }
         const { caption, phrases } = result
         const repeated = checkRepeats(caption)
         if (repeated === undefined) yield { ...item, caption, phrases }
-        else this.#rejectError(item, repeated)
+        else this.#rejectError(item.row, referenceOf(item.image), repeated)
       }
     }
   }
 
   /** A local file is referred to in place, unless its pixels lie another way than the boxes say. */
-  #isStored({ image, loaded }: Sample): boolean {
+  #isStored(image: ImageRef, isReencoded: boolean): boolean {
     const { storeImages } = this.#tools.options
-    const isInPlace = image.kind === 'file' && !loaded.isReencoded
+    const isInPlace = image.kind === 'file' && !isReencoded
     return storeImages === 'always' || (storeImages === 'auto' && !isInPlace)
   }
 
-  #rejectError(row: SourceRow, { code, message, context }: SampleError): void {
+  #rejectError(row: number, url: string | null, { code, message, context }: SampleError): void {
     const { httpStatus, host, attempts, time, urlDigest } = context
     if (isSealed(code)) {
-      this.#reject(row.row, code, message, {
+      this.#reject(row, code, message, {
         ...(time === undefined ? {} : { time }),
         ...(urlDigest === undefined ? {} : { urlDigest }),
       })
       return
     }
-    this.#reject(row.row, code, message, {
-      ...urlOf(row),
+    this.#reject(row, code, message, {
+      ...urlOf(url),
       ...(httpStatus === undefined ? {} : { httpStatus }),
       ...(host === undefined ? {} : { host }),
       ...(attempts === undefined ? {} : { attempts }),
@@ -407,7 +432,7 @@ function sealRejects(rejects: readonly Reject[], digestUrl: UrlDigest): Reject[]
   })
 }
 
-function referenceOf({ image }: SourceRow): string | null {
+function referenceOf(image: ImageRef): string | null {
   switch (image.kind) {
     case 'url':
       return image.url
@@ -418,8 +443,7 @@ function referenceOf({ image }: SourceRow): string | null {
   }
 }
 
-function urlOf(row: SourceRow): { url?: string } {
-  const url = referenceOf(row)
+function urlOf(url: string | null): { url?: string } {
   return url === null ? {} : { url }
 }
 

@@ -16,22 +16,13 @@ import { openUrlDigest } from '../store/url-digest.ts'
 import { openTeacher } from '../teacher/open-teacher.ts'
 import type { Teacher } from '../teacher/teacher.ts'
 import { labelShards } from './label-shards.ts'
-import { hashInputs } from './input-hashes.ts'
-import {
-  beginRun,
-  findRun,
-  identifyRun,
-  planShards,
-  type FindOptions,
-  type Plan,
-} from './open-run.ts'
+import { beginRun, findRun, identifyRun, planShards, type Plan } from './open-run.ts'
 import type { Progress } from './progress.ts'
 import { summarize, type RunSummary } from './summary.ts'
 
 /**
  * Labels what is not labelled yet. The same call on the same folder resumes.
  *
- * @param verifyInputs compare the bytes of all local inputs with those of the plan
  * @returns totals over all committed shards, whoever made them
  * @throws ConfigError before any work if the folder belongs to another run; InputError if the source
  *   cannot be read; FatalError; the signal's reason once what was in flight has ended or stopped
@@ -41,15 +32,14 @@ export async function runDataset(
   runDir: string,
   progress: Progress,
   signal: AbortSignal,
-  { verifyInputs = false }: { readonly verifyInputs?: boolean } = {},
 ): Promise<RunSummary> {
   return withSource(config, signal, async (source) => {
     const run = await identifyRun(config, source)
-    const stored = await findRun(runDir, run, { verifyInputs, progress, signal })
+    const stored = await findRun(runDir, run)
     let shards: readonly Shard[] | undefined
     const commits = new Map<number, CommitRecord>()
     if (stored !== undefined) {
-      shards = await readPlan(runDir, stored.runId)
+      shards = await readPlan(runDir, run.runId)
       for (const record of await readCommits(runDir)) commits.set(record.shard, record)
       if (shards.every(({ id }) => commits.has(id))) {
         await sweep(runDir, commits).catch(() => undefined) // nothing else is written; it may be an archive
@@ -65,8 +55,7 @@ export async function runDataset(
       if (manifest === undefined) {
         progress.note('planning shards')
         const plan = await planShards(config, source, signal)
-        const inputs = await hashInputs(source.identity, config.run.hashInputs, progress, signal)
-        manifest = await beginRun(runDir, config, run, { ...plan, inputs })
+        manifest = await beginRun(runDir, config, run, plan)
         shards = plan.shards
       }
       const open = (shards ?? []).filter(({ id }) => !commits.has(id))
@@ -128,12 +117,11 @@ export interface DryRun {
 export async function planDataset(
   config: Config,
   runDir: string,
-  options: FindOptions,
+  signal: AbortSignal,
 ): Promise<DryRun> {
-  const { signal } = options
   return withSource(config, signal, async (source) => {
     const run = await identifyRun(config, source)
-    const stored = await findRun(runDir, run, options)
+    const stored = await findRun(runDir, run)
     const plan = await planShards(config, source, signal)
     return { runId: run.runId, teacher: run.teacher, plan, isBegun: stored !== undefined }
   })
@@ -178,7 +166,7 @@ export async function label(
   // A run without lists has no key.
   const digestUrl = mayMatch(config.fetch) ? await openUrlDigest(runDir) : () => ''
   const hooks = await loadHooks(config.fetch, digestUrl)
-  const images = createImageLoader(config.fetch, config.image, hooks)
+  const images = createImageLoader(config.fetch, config.image, { hooks, input: teacher.input })
   const { runId } = manifest
   const { maxRepeats } = config.caption
   const tools = {

@@ -1,5 +1,5 @@
 // The images of a shard's rows: asked for far ahead of the teacher and kept in the journal, then
-// checked and decoded shortly before it. Rows come out in order; those without an image are refused.
+// checked, decoded and fitted shortly before it. Rows come out in order; those without an image are refused.
 
 import { SampleError } from '../core/errors.ts'
 import { isSealed } from '../core/reasons.ts'
@@ -28,10 +28,15 @@ interface Received<Row> {
   readonly fetched: JournaledFetch
 }
 
-export type WithImage<Row> = Row & Pick<LoadedImage, 'decoded'> & { readonly loaded: LoadedImage }
+export interface RowImage<Row> {
+  readonly row: Row
+  readonly loaded: LoadedImage
+}
 
-/** Decoded pixels that wait for the teacher, per shard: 3 bytes each. */
-const MAX_WAITING_PIXELS = 32_000_000
+/** Encoded images that are checked or wait for the teacher, per shard; one more may come on top. */
+const MAX_ENCODED_BYTES = 8 * 2 ** 20
+/** Images fitted to the model that wait for it, per shard. */
+const MAX_FITTED_BYTES = 32 * 2 ** 20
 /** Images of a shard in the decoder at once; more gains nothing. */
 const MAX_CHECKS = 4
 
@@ -40,17 +45,17 @@ export async function* loadShardImages<Row extends SourceRow>(
   rows: AsyncIterable<Row>,
   tools: ShardImagesOptions<Row>,
   signal: AbortSignal,
-): AsyncGenerator<WithImage<Row>> {
+): AsyncGenerator<RowImage<Row>> {
   const duplicates = createDuplicateFinder(tools.options.duplicates, tools.kept)
   const received = receiveAhead(
     refuseUrls(rows, (row) => duplicates.checkUrl(row), tools),
     tools,
     signal,
   )
-  for await (const sample of checkAhead(received, tools, signal)) {
-    const duplicate = duplicates.checkImage(sample.caption, sample.loaded)
-    if (duplicate === undefined) yield sample
-    else tools.onError(sample, duplicate)
+  for await (const image of checkAhead(received, tools, signal)) {
+    const duplicate = duplicates.checkImage(image.row.caption, image.loaded)
+    if (duplicate === undefined) yield image
+    else tools.onError(image.row, duplicate)
   }
 }
 
@@ -102,7 +107,9 @@ async function* receiveAhead<Row extends SourceRow>(
       if (!(error instanceof SampleError)) throw error
       return { row, fetched: { error } }
     }
-    return { row, fetched: { read: () => images.receive(image, signal, ({ bytes }) => bytes) } }
+    const length = image.kind === 'bytes' ? image.bytes.length : 0 // of files it is not known yet
+    const read = () => images.receive(image, signal, ({ bytes }) => bytes)
+    return { row, fetched: { length, read } }
   }
   const hasRoom = (inFlight: readonly InFlight<Row, Received<Row>>[]) =>
     inFlight.length <
@@ -117,7 +124,7 @@ async function* checkAhead<Row extends SourceRow>(
   items: AsyncIterable<Received<Row>>,
   { images, options, onError, timed }: ShardImagesOptions<Row>,
   signal: AbortSignal,
-): AsyncGenerator<WithImage<Row>> {
+): AsyncGenerator<RowImage<Row>> {
   const check = async ({ row, fetched }: Received<Row>) => {
     try {
       if ('error' in fetched) throw fetched.error
@@ -131,19 +138,25 @@ async function* checkAhead<Row extends SourceRow>(
   }
   type Checked = Awaited<ReturnType<typeof check>>
   const hasRoom = (inFlight: readonly InFlight<Received<Row>, Checked>[]) => {
-    const waiting = inFlight.flatMap(({ result }) => result ?? [])
-    const pixels = waiting.reduce(
-      (sum, { loaded }) => sum + (loaded === undefined ? 0 : loaded.width * loaded.height),
-      0,
-    )
+    let [running, encoded, fitted] = [0, 0, 0]
+    for (const { item, result } of inFlight) {
+      if (result === undefined) {
+        running++
+        encoded += 'length' in item.fetched ? item.fetched.length : 0
+      } else if (result.loaded !== undefined) {
+        encoded += result.loaded.bytes.length
+        fitted += result.loaded.input?.data.length ?? 0
+      }
+    }
     return (
       inFlight.length < options.imagesAhead &&
-      pixels < MAX_WAITING_PIXELS &&
-      inFlight.length - waiting.length < MAX_CHECKS
+      running < MAX_CHECKS &&
+      encoded < MAX_ENCODED_BYTES &&
+      fitted < MAX_FITTED_BYTES
     )
   }
   for await (const result of mapOrdered(items, hasRoom, check)) {
     if (result.error !== undefined) onError(result.row, result.error)
-    else yield { ...result.row, loaded: result.loaded, decoded: result.loaded.decoded }
+    else yield result
   }
 }

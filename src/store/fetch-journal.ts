@@ -16,9 +16,10 @@ import { REASONS, type ReasonCode } from '../core/reasons.ts'
 import { naming } from './durable.ts'
 import { namesIn, shardName, shardsFolder } from './shards.ts'
 
-/** An image that was received, or why there is none. */
+/** An image that was received, of `length` bytes, or why there is none. */
 export type JournaledFetch =
-  { readonly read: () => Promise<Uint8Array> } | { readonly error: SampleError }
+  | { readonly length: number; readonly read: () => Promise<Uint8Array> }
+  | { readonly error: SampleError }
 
 export interface FetchJournal {
   /** What became of this URL, if that is known. */
@@ -132,7 +133,7 @@ function toFetched(
 
 /** A function of its own, so that what waits to be read holds no body in memory. */
 function storedAt(handle: fs.FileHandle, offset: number, length: number): JournaledFetch {
-  return { read: () => readAt(handle, offset, length) }
+  return { length, read: () => readAt(handle, offset, length) }
 }
 
 function fieldsOf({ code, message, context }: SampleError): Header['error'] {

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
+import fs from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { Transform } from 'node:stream'
 import { extract, pack } from 'tar-stream'
@@ -45,7 +46,8 @@ export function createImagesTar(file: string): ImagesTarWriter {
         mtime: new Date(0),
       }
       const entered = new Promise<void>((resolve, reject) => {
-        const entry = archive.entry(header, Buffer.from(bytes), (error) => {
+        const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) // no copy
+        const entry = archive.entry(header, content, (error) => {
           if (error) reject(error)
           else resolve()
         })
@@ -102,4 +104,30 @@ export async function* readImagesTar(file: string): AsyncIterable<StoredImage> {
   } finally {
     source.destroy()
   }
+}
+
+/**
+ * Writes an archive anew without some images.
+ *
+ * @throws as readImagesTar; FatalError when the disk refuses
+ */
+export async function dropImages(file: string, keys: ReadonlySet<string>): Promise<FileDigest> {
+  const rest = `${file}.rest`
+  const writer = createImagesTar(rest)
+  try {
+    for await (const image of readImagesTar(file)) {
+      if (!keys.has(image.key)) await writer.add(image.key, formatOf(image), image.bytes)
+    }
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+  const digest = await writer.close()
+  await naming(file, () => fs.rename(rest, file))
+  return digest
+}
+
+/** The ending is one of ours: the archive was written here. */
+export function formatOf({ key, name }: StoredImage): ImageFormat {
+  return name.slice(key.length + 1) as ImageFormat
 }

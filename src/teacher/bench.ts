@@ -1,29 +1,30 @@
 // How fast a teacher is: the bare graph on inputs that were prepared before, and the whole teacher on
 // images that are yet to be decoded, in turns, because machines have other things to do as well.
 
+import { fitImage } from '../core/model-input.ts'
 import { median, quantile } from '../core/quantile.ts'
+import type { DecodedImage } from '../core/types.ts'
 import { Batcher } from './batcher.ts'
+import type { BoxThreads } from './glip/box-threads.ts'
 import { feedsOf, outputsOf, type GraphRow } from './glip/glip-graph.ts'
 import { GlipTeacher, WINDOW_BATCHES, type GlipSettings } from './glip/glip-teacher.ts'
-import type { PixelThreads } from './glip/pixel-threads.ts'
 import { detect, toImage } from './glip/postprocess.ts'
-import { paddedSize, prepareImage, resizedSize, type Size } from './glip/preprocess.ts'
 import { buildPrompts } from './glip/prompts.ts'
 import type { ModelFolder } from './model-folder.ts'
 import type { OnnxSession } from './onnx-session.ts'
 import type { TeacherSample } from './teacher.ts'
 
 /** One forward of the graph. */
-export interface GraphBatch {
-  readonly rows: readonly (GraphRow & { readonly original: Size })[]
-  readonly padded: Size
-}
+export type GraphBatch = readonly GraphRow[]
+
+/** A sample before its image was fitted. */
+export type DecodedSample = Omit<TeacherSample, 'input'> & { readonly decoded: DecodedImage }
 
 /** What a bench needs of an open teacher. */
 export interface BenchParts {
   readonly folder: ModelFolder
   readonly session: OnnxSession
-  readonly pixels: PixelThreads
+  readonly boxes: BoxThreads
   readonly settings: GlipSettings
 }
 
@@ -53,8 +54,8 @@ export interface BenchResult {
 export interface BenchOptions<Image> {
   /** At least `IMAGES_PER_ROUND`. */
   readonly images: readonly Image[]
-  readonly decode: (image: Image) => Promise<TeacherSample>
-  /** Samples in order, decoded ahead of the consumer. */
+  readonly decode: (image: Image) => Promise<DecodedSample>
+  /** Samples in order, decoded and fitted ahead of the consumer. */
   readonly stream: (images: readonly Image[]) => AsyncIterable<TeacherSample>
   /** Rounds go on until this much time has passed; there are at least three. */
   readonly seconds: number
@@ -71,8 +72,8 @@ export async function benchTeacher<Image>(
   parts: BenchParts,
   { images, decode, stream, seconds, signal }: BenchOptions<Image>,
 ): Promise<BenchResult> {
-  const { folder, session, pixels, settings } = parts
-  const teacher = new GlipTeacher({ folder, session, pixels }, settings)
+  const { folder, session, boxes, settings } = parts
+  const teacher = new GlipTeacher({ folder, session, boxes }, settings)
   const whole = async (some: readonly Image[]) => {
     for await (const grounding of teacher.groundShard(stream(some), signal)) {
       if ('error' in grounding) throw grounding.error
@@ -83,7 +84,7 @@ export async function benchTeacher<Image>(
   for (let from = 0; from + IMAGES_PER_ROUND <= images.length; from += IMAGES_PER_ROUND) {
     const some = images.slice(from, from + IMAGES_PER_ROUND)
     const samples: TeacherSample[] = []
-    for (const image of some) samples.push(await decode(image))
+    for await (const sample of stream(some)) samples.push(sample)
     parties.push({ images: some, batches: prepareBatches(samples, folder, settings) })
   }
   for (const party of parties) await whole(party.images) // code that has not run yet is slower
@@ -119,20 +120,16 @@ export async function benchTeacher<Image>(
 export function prepareBatches(
   samples: readonly TeacherSample[],
   { tokenizer }: Pick<ModelFolder, 'tokenizer'>,
-  { prompt, maxTokens, shortSide, longSide, padMultiple, batchSize }: GlipSettings,
+  { prompt, maxTokens, batchSize }: GlipSettings,
 ): GraphBatch[] {
   const window = batchSize === 1 ? 0 : WINDOW_BATCHES * batchSize
-  const batcher = new Batcher<GraphBatch['rows'][number] & { padded: Size }>(batchSize, window)
-  const ready = samples.flatMap(({ caption, phrases, decoded }) => {
-    const original = { width: decoded.width, height: decoded.height }
-    const resized = resizedSize(original, shortSide, longSide)
-    const padded = paddedSize(resized, padMultiple)
+  const batcher = new Batcher<GraphRow>(batchSize, window)
+  const ready = samples.flatMap(({ caption, phrases, input }) => {
     const { prompts } = buildPrompts(caption, phrases, tokenizer, prompt, maxTokens)
-    const pixels = prepareImage(decoded, resized, padded)
-    const rows = prompts.map((each) => ({ prompt: each, pixels, resized, padded, original }))
-    return batcher.add(`${padded.width}x${padded.height}`, rows)
+    const rows = prompts.map((each) => ({ prompt: each, input }))
+    return batcher.add(`${input.padded.width}x${input.padded.height}`, rows)
   })
-  return [...ready, ...batcher.flush()].map((rows) => ({ rows, padded: rows[0]!.padded }))
+  return [...ready, ...batcher.flush()]
 }
 
 /** Runs the graph on each batch, without a look at what comes out. */
@@ -144,7 +141,7 @@ export async function runBatches(
   let next = 0
   const work = async () => {
     for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
-      await session.run(feedsOf(batch.rows, batch.padded, tokenizer.padId, description))
+      await session.run(feedsOf(batch, tokenizer.padId, description))
     }
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, work))
@@ -164,7 +161,7 @@ export async function costOf(work: () => Promise<unknown>): Promise<Cost> {
 export async function stageTimes<Image>(
   { folder, session, settings }: BenchParts,
   images: readonly Image[],
-  decode: (image: Image) => Promise<TeacherSample>,
+  decode: (image: Image) => Promise<DecodedSample>,
 ): Promise<StageTimes> {
   const { tokenizer, description } = folder
   const sums = { decode: 0, prompt: 0, resize: 0, feeds: 0, graph: 0, boxes: 0 }
@@ -186,26 +183,23 @@ export async function stageTimes<Image>(
       settings.maxTokens,
     )
     lap('prompt')
-    const original = { width: decoded.width, height: decoded.height }
-    const resized = resizedSize(original, settings.shortSide, settings.longSide)
-    const padded = paddedSize(resized, settings.padMultiple)
-    const pixels = prepareImage(decoded, resized, padded)
+    const fitted = fitImage(decoded, settings.input)
     lap('resize')
     for (const prompt of prompts) {
-      const feeds = feedsOf([{ prompt, pixels, resized }], padded, tokenizer.padId, description)
+      const feeds = feedsOf([{ prompt, input: fitted }], tokenizer.padId, description)
       lap('feeds')
       const { outputs } = await session.run(feeds)
       lap('graph')
       const detections = detect(
         outputsOf(outputs, 0, description),
-        padded,
-        resized,
+        fitted.padded,
+        fitted.resized,
         settings.detect,
       )
       toImage(
         detections,
-        resized,
-        original,
+        fitted.resized,
+        fitted.original,
         prompt.phrases.map(({ phrase }) => phrase),
       )
       lap('boxes')

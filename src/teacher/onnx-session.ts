@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { Transferable } from 'node:worker_threads'
 import { startWorker } from '../core/start-worker.ts'
 import type { Provider } from './options.ts'
-import { Thread } from './thread.ts'
+import { Thread } from '../core/thread.ts'
 
 /** A tensor in messages; row-major. */
 export type TensorData =

@@ -3,7 +3,7 @@
 
 import { performance } from 'node:perf_hooks'
 import ort from 'onnxruntime-node'
-import { serve, type Answer } from './thread.ts'
+import { serve, type Answer } from '../core/thread.ts'
 import type { OnnxReply, OnnxRequest, TensorInfo } from './onnx-session.ts'
 
 // A provider that cannot be had is reported by the exception; the library would print it as well.
@@ -54,6 +54,4 @@ async function answer(request: OnnxRequest): Promise<Answer<OnnxReply>> {
   }
 }
 
-serve<OnnxRequest, OnnxReply>(answer, async () => {
-  await session?.release()
-})
+serve<OnnxRequest, OnnxReply>(answer, { close: () => session?.release() })

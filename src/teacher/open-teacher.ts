@@ -6,7 +6,7 @@ import { letRuntimeThreadsGiveWay } from '../core/priority.ts'
 import { findModel } from './find-model.ts'
 import { checkNames, feedsOf, outputsOf } from './glip/glip-graph.ts'
 import { GlipTeacher, type GlipSettings } from './glip/glip-teacher.ts'
-import { startPixelThreads } from './glip/pixel-threads.ts'
+import { startBoxThreads } from './glip/box-threads.ts'
 import { detect } from './glip/postprocess.ts'
 import { GRAPH_FILE, readDescription, readModelFolder, type ModelFolder } from './model-folder.ts'
 import { openOnnx, type OnnxSession } from './onnx-session.ts'
@@ -36,8 +36,7 @@ export async function openTeacher(
   // Before threads are started: what is refused then would keep them, and the program, alive.
   const settings = settingsOf(folder, teacher, prompt)
   const session = await openGraph(folder, teacher, log)
-  const pixels = startPixelThreads(teacher.pixelThreads)
-  return new GlipTeacher({ folder, session, pixels }, settings)
+  return new GlipTeacher({ folder, session, boxes: startBoxThreads(teacher.boxThreads) }, settings)
 }
 
 /** Identity and threshold of the configured model, without opening it. */
@@ -58,9 +57,11 @@ export function settingsOf(
   const settings = {
     prompt,
     maxTokens: Math.min(prompt.maxTokens, text.maxTokens),
-    shortSide: teacher.shortSide ?? image.shortSide,
-    longSide: teacher.longSide ?? image.longSide,
-    padMultiple: image.padMultiple,
+    input: {
+      shortSide: teacher.shortSide ?? image.shortSide,
+      longSide: teacher.longSide ?? image.longSide,
+      padMultiple: image.padMultiple,
+    },
     batchSize: teacher.batchSize,
     detect: {
       anchors,
@@ -71,9 +72,10 @@ export function settingsOf(
       maxBoxes: teacher.maxBoxes ?? postprocess.maxBoxes,
     },
   }
-  if (settings.shortSide > settings.longSide) {
+  const { shortSide, longSide } = settings.input
+  if (shortSide > longSide) {
     throw new ConfigError(
-      `teacher.shortSide: ${settings.shortSide} px is above the long side of ${settings.longSide} px`,
+      `teacher.shortSide: ${shortSide} px is above the long side of ${longSide} px`,
     )
   }
   return settings
@@ -174,10 +176,14 @@ export async function tryRun(
       ids: [tokenizer.clsId, tokenizer.sepId],
       phrases: [{ phrase: 0, tokens: [1] }],
     },
-    pixels: new Uint8Array(side * side * 3).fill(128),
-    resized: size,
+    input: {
+      data: new Uint8Array(side * side * 3).fill(128),
+      original: size,
+      resized: size,
+      padded: size,
+    },
   }
-  const { outputs } = await session.run(feedsOf([row], size, tokenizer.padId, description))
+  const { outputs } = await session.run(feedsOf([row], tokenizer.padId, description))
   detect(outputsOf(outputs, 0, description), size, size, {
     anchors: description.anchors,
     boxWeights: description.boxWeights,

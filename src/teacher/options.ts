@@ -63,11 +63,11 @@ export const teacherOptionsSchema = z.strictObject({
   batchSize: z.int().min(1).max(256).default(1),
   /** Threads of ONNX Runtime on the CPU; 0 for one per core. */
   threads: z.int().min(0).max(512).default(0),
-  /** Threads that resize images and turn outputs into boxes, beside those of the graph. */
-  pixelThreads: z.int().min(1).max(64).default(1),
+  /** Threads that turn outputs into boxes, beside those of the graph. */
+  boxThreads: z.int().min(1).max(64).default(1),
 })
 
 export type TeacherOptions = z.output<typeof teacherOptionsSchema>
 
 /** Keys of `teacher:` that do not change what a run writes. */
-export const teacherVolatile: readonly string[] = ['threads', 'pixelThreads']
+export const teacherVolatile: readonly string[] = ['threads', 'boxThreads']

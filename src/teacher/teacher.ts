@@ -1,20 +1,21 @@
 // The seam between the pipeline and a model. What a teacher does inside (prompting, batching, a
 // worker thread) is its own affair; what it promises is below.
 
-import type { Candidate, DecodedImage, Phrase } from '../core/types.ts'
+import type { ModelInput } from '../core/model-input.ts'
+import type { Candidate, InputImage, Phrase } from '../core/types.ts'
 import type { SampleError } from '../core/errors.ts'
 
 /** What a teacher looks at: any sample type that has these fields can be passed through. */
 export interface TeacherSample {
   readonly caption: string
   readonly phrases: readonly Phrase[]
-  readonly decoded: DecodedImage
+  readonly input: InputImage
 }
 
 export type Grounding<S> =
   | {
       readonly sample: S
-      /** Boxes in pixels of `decoded`, score above the floor, NMS per phrase applied, by score descending. */
+      /** Boxes in pixels of the stored image, score above the floor, NMS per phrase applied, by score descending. */
       readonly candidates: readonly Candidate[]
       /** Phrases that no prompt could hold (longer than the token limit on their own). */
       readonly droppedPhrases: readonly number[]
@@ -30,6 +31,8 @@ export interface Teacher {
   readonly defaultScore: number
   /** Execution provider in use, e.g. "cpu". */
   readonly provider: string
+  /** How the images of samples are to be fitted. */
+  readonly input: ModelInput
   /** Time that the model has run so far; what is missing to the clock's, it has waited for work. */
   readonly busySeconds: number
   /**

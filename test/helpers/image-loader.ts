@@ -26,7 +26,10 @@ export function makeLoader(
   hooks?: Hooks,
 ): ImageLoader {
   const options = fetchOptionsSchema.parse({ ...LOOPBACK, ...over })
-  const loader = createImageLoader(options, imageOptionsSchema.parse({}), hooks, deps)
+  const loader = createImageLoader(options, imageOptionsSchema.parse({}), {
+    ...(hooks === undefined ? {} : { hooks }),
+    deps,
+  })
   onTestFinished(() => loader.close())
   return loader
 }

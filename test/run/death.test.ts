@@ -202,7 +202,7 @@ describe('a run', () => {
   it('stopped in a long shard gives it up, and at once', { timeout: SLOW }, async () => {
     const run = path.join(await temporaryFolder(), 'run')
     const long = ['run', 'configs/demo.yaml', '--out', run, '--set=run.samplesPerShard=200']
-    const started = startGroundmill([...long, '--set=teacher.pixelThreads=1', '--log=json'])
+    const started = startGroundmill([...long, '--set=teacher.boxThreads=1', '--log=json'])
     await until(started, async () => (await shardFolders(run)).hidden.length > 1)
     started.child.kill('SIGTERM')
 

@@ -16,9 +16,10 @@ async function openToy() {
   })
   onTestFinished(() => session.close())
   const feeds = (value: number) => {
-    const pixels = new Uint8Array(SIZE.width * SIZE.height * 3).fill(value)
+    const data = new Uint8Array(SIZE.width * SIZE.height * 3).fill(value)
+    const input = { data, original: SIZE, resized: SIZE, padded: SIZE }
     const prompt = { ids: tokenizer.encode('red').ids, phrases: [{ phrase: 0, tokens: [0] }] }
-    return feedsOf([{ prompt, pixels, resized: SIZE }], SIZE, tokenizer.padId, description)
+    return feedsOf([{ prompt, input }], tokenizer.padId, description)
   }
   return { session, feeds }
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createHash } from 'node:crypto'
 import { onTestFinished } from 'vitest'
+import { fitImage } from '../../src/core/model-input.ts'
 import type { DecodedImage, Phrase } from '../../src/core/types.ts'
 import {
   promptOptionsSchema,
@@ -17,6 +18,9 @@ import {
 import type { TeacherSample } from '../../src/teacher/teacher.ts'
 
 export const TOY = fileURLToPath(new URL('../fixtures/teacher/toy', import.meta.url))
+
+/** As its teacher.json says. */
+const INPUT = { shortSide: 64, longSide: 128, padMultiple: 32 }
 
 /** The toy's score of a phrase that is nothing but the right pure colour: sqrt(sigmoid(4) sigmoid(2)). */
 export const FULL_SCORE = Math.sqrt(1 / (1 + Math.exp(-4)) / (1 + Math.exp(-2)))
@@ -87,5 +91,5 @@ export function toySample(
     from = start + text.length
     return { start, end: from, text, head: text, lemma: text }
   })
-  return { caption, phrases, decoded }
+  return { caption, phrases, input: fitImage(decoded, INPUT) }
 }

@@ -1,4 +1,4 @@
-// A body as it grows. Chunks are copied: kept as they come, a body in chunks of one byte would take
+// A body as it grows. Its chunks are copied: kept as they come, a body in chunks of one byte would take
 // a hundred times its size.
 
 export interface BodyBytes {
@@ -14,7 +14,7 @@ const MAX_BLOCK = 1024 * 1024
 /** @param expected bytes, if that is known; memory is touched only as they come */
 export function createBodyBytes(expected: number): BodyBytes {
   const blocks: Buffer[] = []
-  let last = Buffer.alloc(0)
+  let last: Buffer = Buffer.alloc(0)
   /** Bytes used of the last block. */
   let used = 0
   let length = 0
@@ -30,6 +30,13 @@ export function createBodyBytes(expected: number): BodyBytes {
       return length
     },
     append: (chunk) => {
+      // A body that came in one piece is left as it is.
+      if (chunk.length === expected && length === 0) {
+        last = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+        used = length = chunk.length
+        blocks.push(last)
+        return
+      }
       for (let from = 0; from < chunk.length;) {
         if (used === last.length) addBlock()
         const part = chunk.subarray(from, from + last.length - used)

@@ -1,20 +1,17 @@
 // GLIP's graph contract: prompts on images of one padded size in, one set of outputs per prompt back.
 
 import { InputError } from '../../core/errors.ts'
+import type { InputImage } from '../../core/types.ts'
 import type { TeacherDescription } from '../model-folder.ts'
 import type { FloatTensor, OnnxSession, TensorData } from '../onnx-session.ts'
 import { writePositiveMap } from './positive-map.ts'
 import type { GraphOutputs } from './postprocess.ts'
-import type { Size } from './preprocess.ts'
 import type { Prompt } from './prompts.ts'
 
 /** One prompt on one image. */
 export interface GraphRow {
   readonly prompt: Pick<Prompt, 'ids' | 'phrases'>
-  /** RGB, shape (padded height, padded width, 3). */
-  readonly pixels: Uint8Array
-  /** Size of the picture inside. */
-  readonly resized: Size
+  readonly input: InputImage
 }
 
 type Names = Pick<TeacherDescription, 'inputs' | 'outputs'>
@@ -43,23 +40,23 @@ export function checkNames(session: OnnxSession, { inputs, outputs }: Names, fil
  */
 export function feedsOf(
   rows: readonly GraphRow[],
-  padded: Size,
   padId: number,
   { inputs }: Names,
 ): Record<string, TensorData> {
   const batch = rows.length
   const tokenCount = Math.max(...rows.map(({ prompt }) => prompt.ids.length))
   const phraseCount = Math.max(...rows.map(({ prompt }) => prompt.phrases.length))
+  const { padded } = rows[0]!.input
   const imageBytes = padded.height * padded.width * 3
   const images = new Uint8Array(batch * imageBytes)
   const sizes = new BigInt64Array(batch * 2)
   const ids = new BigInt64Array(batch * tokenCount).fill(BigInt(padId))
   const mask = new BigInt64Array(batch * tokenCount)
   const map = new Float32Array(batch * phraseCount * tokenCount)
-  rows.forEach(({ prompt, pixels, resized }, row) => {
-    images.set(pixels, row * imageBytes)
-    sizes[row * 2] = BigInt(resized.height)
-    sizes[row * 2 + 1] = BigInt(resized.width)
+  rows.forEach(({ prompt, input }, row) => {
+    images.set(input.data, row * imageBytes)
+    sizes[row * 2] = BigInt(input.resized.height)
+    sizes[row * 2 + 1] = BigInt(input.resized.width)
     prompt.ids.forEach((id, token) => {
       ids[row * tokenCount + token] = BigInt(id)
       mask[row * tokenCount + token] = 1n

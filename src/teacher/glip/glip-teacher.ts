@@ -1,26 +1,24 @@
 // The teacher of a GLIP graph: samples in, candidates out, in order. While the graph runs one batch, the
-// next ones are resized and queued before it and the last one becomes boxes behind it.
+// next one is queued before it and the last one becomes boxes behind it.
 
 import pLimit from 'p-limit'
 import { FatalError, InputError, messageOf, SampleError } from '../../core/errors.ts'
+import type { ModelInput } from '../../core/model-input.ts'
 import type { Candidate } from '../../core/types.ts'
 import { Batcher } from '../batcher.ts'
 import type { ModelFolder } from '../model-folder.ts'
 import type { OnnxSession } from '../onnx-session.ts'
 import type { PromptOptions } from '../options.ts'
 import type { Grounding, Teacher, TeacherSample } from '../teacher.ts'
+import type { BoxThreads } from './box-threads.ts'
 import { feedsOf, outputsOf } from './glip-graph.ts'
-import type { PixelThreads } from './pixel-threads.ts'
 import type { DetectOptions } from './postprocess.ts'
-import { paddedSize, resizedSize, type Size } from './preprocess.ts'
 import { buildPrompts, type Prompt } from './prompts.ts'
 
 export interface GlipSettings {
   readonly prompt: PromptOptions
   readonly maxTokens: number
-  readonly shortSide: number
-  readonly longSide: number
-  readonly padMultiple: number
+  readonly input: ModelInput
   readonly batchSize: number
   readonly detect: DetectOptions
 }
@@ -29,7 +27,7 @@ export interface GlipSettings {
 export interface GlipParts {
   readonly folder: ModelFolder
   readonly session: OnnxSession
-  readonly pixels: PixelThreads
+  readonly boxes: BoxThreads
 }
 
 /** Groups of prompts that a partial batch waits for others of its size, in batches. */
@@ -42,10 +40,6 @@ const MAX_FAILURES = 3
 /** One sample on its way. */
 interface Entry<S> {
   readonly sample: S
-  readonly original: Size
-  readonly resized: Size
-  readonly padded: Size
-  readonly pixels: Promise<Uint8Array>
   /** Candidates of each prompt; undefined until its batch is done. */
   readonly found: (readonly Candidate[] | undefined)[]
   readonly dropped: readonly number[]
@@ -65,6 +59,7 @@ export class GlipTeacher implements Teacher {
   readonly sha256: string
   readonly provider: string
   readonly defaultScore: number
+  readonly input: ModelInput
   readonly #parts: GlipParts
   readonly #settings: GlipSettings
   readonly #atWork = pLimit(BATCHES_AT_WORK)
@@ -76,6 +71,7 @@ export class GlipTeacher implements Teacher {
     this.sha256 = parts.folder.sha256
     this.provider = parts.session.provider
     this.defaultScore = parts.folder.description.defaultScore
+    this.input = settings.input
     this.#parts = parts
     this.#settings = settings
   }
@@ -131,13 +127,14 @@ export class GlipTeacher implements Teacher {
           start(batcher.flush())
           continue
         }
-        const { entry, rows } = this.#begin(pulled.value)
+        const { entry, rows } = this.#prompted(pulled.value)
         entries.push(entry)
-        start(batcher.add(`${entry.padded.width}x${entry.padded.height}`, rows))
+        const { padded } = entry.sample.input
+        start(batcher.add(`${padded.width}x${padded.height}`, rows))
       }
     } finally {
       aborted.forget()
-      await Promise.allSettled([...running, ...entries.map(({ pixels }) => pixels)])
+      await Promise.allSettled(running)
       // A source that is waiting for its next sample sees the signal; it cannot be closed before.
       const closed = source.return?.()
       if (pull === undefined) await closed
@@ -146,40 +143,25 @@ export class GlipTeacher implements Teacher {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#parts.session.close(), this.#parts.pixels.close()])
+    await Promise.all([this.#parts.session.close(), this.#parts.boxes.close()])
   }
 
-  /** Prompts and sizes; starts the resize. */
-  #begin<S extends TeacherSample>(sample: S): { entry: Entry<S>; rows: Row<S>[] } {
-    const { shortSide, longSide, padMultiple } = this.#settings
-    const { width, height, data } = sample.decoded
-    if (data.length !== width * height * 3) {
-      throw new TypeError(`${data.length} bytes cannot be ${width}x${height} px of RGB`)
+  #prompted<S extends TeacherSample>(sample: S): { entry: Entry<S>; rows: Row<S>[] } {
+    const { data, padded } = sample.input
+    if (data.length !== padded.width * padded.height * 3) {
+      throw new TypeError(
+        `${data.length} bytes cannot be ${padded.width}x${padded.height} px of RGB`,
+      )
     }
-    const original = { width, height }
-    const resized = resizedSize(original, shortSide, longSide)
-    const padded = paddedSize(resized, padMultiple)
-    const base = { sample, original, resized, padded, missing: 0, error: undefined }
+    const base = { sample, missing: 0, error: undefined }
     try {
-      if (resized.width === 0 || resized.height === 0) {
-        throw new SampleError(
-          'aspect_ratio',
-          `${width}x${height} px would have a side of 0 px at the model's size (${shortSide}, at most ${longSide})`,
-        )
-      }
       const { prompts, dropped } = this.#prompts(sample)
-      const pixels =
-        prompts.length === 0
-          ? Promise.resolve(new Uint8Array())
-          : this.#parts.pixels.prepare({ image: sample.decoded, resized, padded })
-      pixels.catch(() => undefined) // seen by whoever needs them
       const found = prompts.map(() => undefined)
-      const entry: Entry<S> = { ...base, pixels, found, dropped, missing: prompts.length }
+      const entry: Entry<S> = { ...base, found, dropped, missing: prompts.length }
       return { entry, rows: prompts.map((prompt, index) => ({ entry, index, prompt })) }
     } catch (error) {
       if (!(error instanceof SampleError)) throw error
-      const pixels = Promise.resolve(new Uint8Array())
-      return { entry: { ...base, pixels, found: [], dropped: [], error }, rows: [] }
+      return { entry: { ...base, found: [], dropped: [], error }, rows: [] }
     }
   }
 
@@ -220,31 +202,25 @@ export class GlipTeacher implements Teacher {
   async #candidates<S extends TeacherSample>(
     batch: readonly Row<S>[],
   ): Promise<readonly (readonly Candidate[])[]> {
-    const { folder, session, pixels } = this.#parts
+    const { folder, session, boxes } = this.#parts
     const { description } = folder
-    const { padded } = batch[0]!.entry
-    const rows = await Promise.all(
-      batch.map(async ({ prompt, entry }) => ({
-        prompt,
-        pixels: await entry.pixels,
-        resized: entry.resized,
-      })),
-    )
+    const rows = batch.map(({ prompt, entry }) => ({ prompt, input: entry.sample.input }))
     const { outputs, milliseconds } = await session.run(
-      feedsOf(rows, padded, folder.tokenizer.padId, description),
+      feedsOf(rows, folder.tokenizer.padId, description),
     )
     this.#busyMs += milliseconds
     return Promise.all(
-      batch.map(({ entry, prompt }, row) =>
-        pixels.detect({
+      batch.map(({ entry, prompt }, row) => {
+        const { padded, resized, original } = entry.sample.input
+        return boxes.detect({
           outputs: outputsOf(outputs, row, description),
           padded,
-          resized: entry.resized,
-          original: entry.original,
+          resized,
+          original,
           phrases: prompt.phrases.map(({ phrase }) => phrase),
           options: this.#settings.detect,
-        }),
-      ),
+        })
+      }),
     )
   }
 }

@@ -2,8 +2,7 @@
 // Inside, boxes follow GLIP's pixel-index convention, in which a box ends at the last pixel it holds
 // (width is x2 - x1 + 1); `toImage` turns them into edges of the stored image.
 
-import type { Candidate } from '../../core/types.ts'
-import type { Size } from './preprocess.ts'
+import type { Candidate, Size } from '../../core/types.ts'
 
 /** What the graph says about one prompt on one image; N positions, level by level, each row-major. */
 export interface GraphOutputs {

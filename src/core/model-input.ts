@@ -2,12 +2,30 @@
 // padding (glip.md sections 2.1 and 2.2 give the formulas; the reference resizes with Pillow). The
 // normalisation is in the graph.
 
-import type { DecodedImage } from '../../core/types.ts'
+import { SampleError } from './errors.ts'
+import type { DecodedImage, InputImage, Size } from './types.ts'
 
-/** px. */
-export interface Size {
-  readonly width: number
-  readonly height: number
+/** How large the model sees images, px. */
+export interface ModelInput {
+  /** Of the resized image, unless the longer side would pass `longSide`. */
+  readonly shortSide: number
+  readonly longSide: number
+  /** Both sides are padded to a multiple of this. */
+  readonly padMultiple: number
+}
+
+/** @throws SampleError aspect_ratio for an image of which nothing would be left */
+export function fitImage(image: DecodedImage, input: ModelInput): InputImage {
+  const original = { width: image.width, height: image.height }
+  const resized = resizedSize(original, input.shortSide, input.longSide)
+  if (resized.width === 0 || resized.height === 0) {
+    throw new SampleError(
+      'aspect_ratio',
+      `${image.width}x${image.height} px would have a side of 0 px at the model's size (${input.shortSide}, at most ${input.longSide})`,
+    )
+  }
+  const padded = paddedSize(resized, input.padMultiple)
+  return { data: prepareImage(image, resized, padded), original, resized, padded }
 }
 
 /**

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { paddedSize, prepareImage, resizedSize } from '../../../src/teacher/glip/preprocess.ts'
-import { numbers, readNpz } from '../../helpers/npz.ts'
+import { fitImage, paddedSize, prepareImage, resizedSize } from '../../src/core/model-input.ts'
+import { numbers, readNpz } from '../helpers/npz.ts'
 
-const FIXTURES = new URL('../../fixtures/teacher/', import.meta.url)
+const FIXTURES = new URL('../fixtures/teacher/', import.meta.url)
 
 type Pair = [number, number]
 const size = ([width, height]: Pair) => ({ width, height })
@@ -67,5 +67,15 @@ describe('prepareImage', () => {
 
     expect(resized).toEqual({ width: 1333, height: 2 })
     expect(out.every((byte) => byte === 255)).toBe(true)
+  })
+})
+
+describe('fitImage', () => {
+  it('refuses an image of which nothing would be left', () => {
+    const image = { data: new Uint8Array(60_000), width: 20_000, height: 1 }
+
+    expect(() => fitImage(image, { shortSide: 800, longSide: 1333, padMultiple: 32 })).toThrow(
+      "20000x1 px would have a side of 0 px at the model's size (800, at most 1333)",
+    )
   })
 })

@@ -2,7 +2,7 @@
 // whoever needs it; it is never terminated from outside, since ONNX Runtime would abort the process.
 
 import { parentPort, type Transferable, type Worker } from 'node:worker_threads'
-import { FatalError, messageOf } from '../core/errors.ts'
+import { FatalError, messageOf } from './errors.ts'
 
 type ToThread<Request> =
   { readonly id: number; readonly request: Request } | { readonly close: true }
@@ -14,7 +14,7 @@ interface Waiting<Reply> {
   reject(error: Error): void
 }
 
-/** A worker thread that answers requests in their order. */
+/** A worker thread that answers requests. */
 export class Thread<Request, Reply> {
   readonly #worker: Worker
   readonly #name: string
@@ -91,41 +91,58 @@ export class Thread<Request, Reply> {
   }
 }
 
+/** Of the threads of a pool, the one with the fewest requests. */
+export function leastBusy<Request, Reply>(
+  threads: readonly Thread<Request, Reply>[],
+): Thread<Request, Reply> {
+  return threads.reduce((best, next) => (next.pending < best.pending ? next : best))
+}
+
 /** A reply and which of its buffers need not be copied. */
 export interface Answer<Reply> {
   readonly reply: Reply
   readonly transfer?: readonly Transferable[]
 }
 
-/**
- * The thread's side: answers one request after another; on `close` frees what it holds and lets the
- * thread end.
- */
+interface ServeOptions {
+  /** Requests are begun as they come, not one after another. */
+  readonly inParallel?: boolean
+  /** Frees what the thread holds. */
+  readonly close?: () => void | Promise<void>
+}
+
+/** The thread's side: answers requests; when it is to close, answers what it was asked before it ends. */
 export function serve<Request, Reply>(
   answer: (request: Request) => Answer<Reply> | Promise<Answer<Reply>>,
-  close: () => void | Promise<void> = () => undefined,
+  { inParallel = false, close }: ServeOptions = {},
 ): void {
   const port = parentPort
   if (port === null) throw new Error('serve() is for worker threads')
+  const reply = async (id: number, request: Request) => {
+    let message: FromThread<Reply>
+    let transfer: readonly Transferable[] = []
+    try {
+      const result = await answer(request)
+      message = { id, reply: result.reply }
+      transfer = result.transfer ?? []
+    } catch (error) {
+      message = { id, error: messageOf(error) }
+    }
+    port.postMessage(message, transfer)
+  }
   let last: Promise<void> = Promise.resolve()
   port.on('message', (message: ToThread<Request>) => {
-    last = last.then(async () => {
-      if ('close' in message) {
-        await close()
+    if ('close' in message) {
+      last = last.then(async () => {
+        await close?.()
         port.close()
-        return
-      }
-      const { id, request } = message
-      let reply: FromThread<Reply>
-      let transfer: readonly Transferable[] = []
-      try {
-        const result = await answer(request)
-        reply = { id, reply: result.reply }
-        transfer = result.transfer ?? []
-      } catch (error) {
-        reply = { id, error: messageOf(error) }
-      }
-      port.postMessage(reply, transfer)
-    })
+      })
+      return
+    }
+    const { id, request } = message
+    if (inParallel) {
+      const before = last
+      last = reply(id, request).then(() => before)
+    } else last = last.then(() => reply(id, request))
   })
 }
