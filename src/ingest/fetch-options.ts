@@ -91,6 +91,12 @@ export const fetchOptionsSchema = z.strictObject({
   /** Allow 64:ff9b::/96 when the IPv4 address inside is allowed (a machine with IPv6 through NAT64 only). */
   nat64: z.boolean().default(false),
 
+  /**
+   * File with PEM certificates to trust beside Node's list, e.g. of an image store of your own.
+   * NODE_EXTRA_CA_CERTS and proxies of the environment are not used.
+   */
+  caFile: z.string().optional(),
+
   /** DNS servers ("1.1.1.1" or "127.0.0.1:5353"); [] = those of the system. /etc/hosts is not read. */
   dnsServers: z.array(z.string()).default([]),
   dnsTimeoutMs: ms(5_000),
@@ -127,6 +133,7 @@ export const fetchVolatile: readonly string[] = [
   'maxRetryAfterMs',
   'circuitFailures',
   'circuitCooldownMs',
+  'caFile',
   'dnsServers',
   'dnsTimeoutMs',
   'ipv6',

@@ -1,8 +1,10 @@
 // One request over one checked connection: no redirects, no decompression, no proxy, no cookies.
 // Every limit of the options holds here, and every way to fail has its code.
 
+import { readFileSync } from 'node:fs'
+import { createSecureContext, rootCertificates } from 'node:tls'
 import { Agent, buildConnector, request, errors as undici, type Dispatcher } from 'undici'
-import { SampleError, messageOf } from '../../core/errors.ts'
+import { ConfigError, SampleError, messageOf } from '../../core/errors.ts'
 import { createBodyBytes } from './body-bytes.ts'
 import type { ByteShare } from '../byte-budget.ts'
 import { isAddress, stripBrackets, type AddressRule } from './guard.ts'
@@ -18,8 +20,10 @@ export interface TransportOptions {
   readonly minRateGraceMs: number
   readonly rule: AddressRule
   readonly resolver: Resolver
-  /** PEM certificates to trust instead of the built-in list; those of the environment are not read. */
+  /** PEM certificates to trust instead of the built-in list and `caFile`. */
   readonly ca?: string | undefined
+  /** File with PEM certificates to trust beside the built-in list. */
+  readonly caFile?: string | undefined
 }
 
 export interface GetOptions {
@@ -90,14 +94,16 @@ export function createTransport(options: TransportOptions): Transport {
 /**
  * Connects to checked addresses only. A literal never reaches the lookup hook, so it is judged here;
  * a name is resolved by our resolver alone, whose answers are checked, and the socket gets those.
+ *
+ * @throws ConfigError if caFile cannot be read or holds no certificate
  */
 export function guardedConnector(
-  options: Pick<TransportOptions, 'connectTimeoutMs' | 'rule' | 'resolver' | 'ca'>,
+  options: Pick<TransportOptions, 'connectTimeoutMs' | 'rule' | 'resolver' | 'ca' | 'caFile'>,
 ): buildConnector.connector {
-  const connect = buildConnector({
+  const authorities = options.ca ?? [...rootCertificates, ...readCertificates(options.caFile)]
+  const connectorOptions: buildConnector.BuildOptions = {
     timeout: options.connectTimeoutMs,
     allowH2: false,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
     lookup: (host, { all, family }, callback) => {
       options.resolver.resolve(host).then(
         (addresses) => {
@@ -113,13 +119,40 @@ export function guardedConnector(
         },
       )
     },
-  })
+  }
+  const connectPlain = buildConnector(connectorOptions)
+  let connectSecure: buildConnector.connector | undefined
+  const connect: buildConnector.connector = (target, callback) => {
+    if (target.protocol !== 'https:') {
+      connectPlain(target, callback)
+      return
+    }
+    // Made once, since to parse the list takes 40 ms; and given, because Node's own default has the
+    // certificates of NODE_EXTRA_CA_CERTS in it.
+    connectSecure ??= buildConnector({
+      ...connectorOptions,
+      secureContext: createSecureContext({ ca: authorities }),
+    })
+    connectSecure(target, callback)
+  }
   return (target, callback) => {
     const host = stripBrackets(target.hostname)
     const reason = isAddress(host) ? options.rule(host) : undefined
     if (reason === undefined) connect(target, callback)
     else callback(new SampleError('addr_blocked', `${host} is ${reason}`, { host }), null)
   }
+}
+
+function readCertificates(file: string | undefined): string[] {
+  if (file === undefined) return []
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError(`fetch.caFile: ${messageOf(error)}`, { cause: error })
+  }
+  if (text.includes('-----BEGIN CERTIFICATE-----')) return [text]
+  throw new ConfigError(`fetch.caFile: ${file} holds no certificate in PEM`)
 }
 
 function fits(entry: ResolvedAddress, family: number | string | undefined): boolean {

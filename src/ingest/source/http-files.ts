@@ -35,6 +35,7 @@ export function createHttpFiles(
       connectTimeoutMs: options.connectTimeoutMs,
       rule,
       ca: deps.ca,
+      caFile: options.caFile,
       resolver: createResolver({
         query: deps.query ?? createDnsQuery(options.dnsServers, options.dnsTimeoutMs),
         rule,

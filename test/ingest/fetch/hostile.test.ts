@@ -1,11 +1,15 @@
 // Servers that break rules: each way has its code, within the limits, and nothing private is asked.
 
+import fs from 'node:fs/promises'
 import net from 'node:net'
+import path from 'node:path'
 import tls from 'node:tls'
 import zlib from 'node:zlib'
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { CERTIFICATE, KEY } from '../../helpers/certificate.ts'
+import { startDnsServer } from '../../helpers/dns-server.ts'
+import { startGroundmill } from '../../helpers/groundmill.ts'
 import {
   drip,
   endless,
@@ -21,6 +25,8 @@ import {
 } from '../../helpers/hostile-server.ts'
 import { makeLoader, outcomeOf } from '../../helpers/image-loader.ts'
 import { makeJpeg } from '../../helpers/images.ts'
+import { temporaryFolder } from '../../helpers/temporary-folder.ts'
+import { makeWebDataset } from '../../helpers/toy-web.ts'
 
 let jpeg: Buffer
 beforeAll(async () => {
@@ -150,6 +156,23 @@ const CASES: Readonly<Record<string, readonly [string, number, () => Answer]>> =
     () =>
       respond(200, { 'content-encoding': 'deflate' }, zlib.deflateSync(Buffer.alloc(50_000_000))),
   ],
+  'a brotli bomb': [
+    'body_too_large',
+    1,
+    () =>
+      respond(
+        200,
+        { 'content-encoding': 'br' },
+        zlib.brotliCompressSync(Buffer.alloc(50_000_000), {
+          params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 },
+        }),
+      ),
+  ],
+  'a gzip body cut short': [
+    'body_encoding',
+    1,
+    () => respond(200, { 'content-encoding': 'gzip' }, zlib.gzipSync(jpeg).subarray(0, 300)),
+  ],
   'a broken gzip body': [
     'body_encoding',
     1,
@@ -180,6 +203,20 @@ const CASES: Readonly<Record<string, readonly [string, number, () => Answer]>> =
   'status 500, then the image': ['ok', 2, () => inTurn(respond(500, {}), ok())],
   'status 206': ['http_invalid', 1, () => respond(206, {}, jpeg)],
   'status 300 without a place': ['http_invalid', 1, () => respond(300, {}, jpeg)],
+  'status 302 without a place': ['http_invalid', 1, () => respond(302, {})],
+  'status 302 with two places': [
+    'http_invalid',
+    1,
+    () => respond(302, { location: ['/a.jpg', '/b.jpg'] }),
+  ],
+  'status 302 to nowhere': ['http_4xx', 2, () => redirect('/gone.jpg')],
+  'status 302 to an address of 9000 characters': [
+    'redirect_blocked',
+    1,
+    () => redirect(`/${'x'.repeat(9000)}`),
+  ],
+  'status 304': ['http_invalid', 1, () => raw('HTTP/1.1 304 Not Modified\r\n\r\n')],
+  'status 305 with a proxy': ['http_invalid', 1, () => redirect('http://127.0.0.2/', 305)],
   'status 999': ['http_invalid', 1, () => respond(999, {})],
   // contents
   'HTML that says it is JPEG': [
@@ -196,6 +233,16 @@ const CASES: Readonly<Record<string, readonly [string, number, () => Answer]>> =
         { 'content-type': 'image/svg+xml' },
         '<svg xmlns="http://www.w3.org/2000/svg" />',
       ),
+  ],
+  'an image and an archive in one': [
+    'ok',
+    1,
+    () => respond(200, {}, Buffer.concat([jpeg, Buffer.from('PK\x03\x04<script>')])),
+  ],
+  'an image behind a page': [
+    'not_image',
+    1,
+    () => respond(200, {}, Buffer.concat([Buffer.from('<html><body>'), jpeg])),
   ],
   'an image that says it is text': [
     'ok',
@@ -279,6 +326,18 @@ describe('deadlines', () => {
     const answer = drip(`${OK_HEAD}\r\n`, Buffer.concat([jpeg, Buffer.alloc(4000)]), 100)
 
     expect(await withinDeadline(answer, {})).toBe('deadline')
+  })
+  it('end a body of one byte at a time that has no minimum rate', async () => {
+    const answer = drip(`${OK_HEAD}content-length: ${jpeg.length}\r\n\r\n`, Buffer.from([0xff]), 50)
+
+    expect(await withinDeadline(answer, { minBytesPerSecond: 0 })).toBe('deadline')
+  })
+  it('give up a body of one byte at a time', async () => {
+    const answer = drip(`${OK_HEAD}content-length: ${jpeg.length}\r\n\r\n`, Buffer.from([0xff]), 50)
+
+    expect(await withinDeadline(answer, { deadlineMs: 20_000, minRateGraceMs: 500 })).toBe(
+      'stalled',
+    )
   })
   it('end redirects that take their time', async () => {
     const slow: Answer = (socket) => {
@@ -368,8 +427,17 @@ describe('robots.txt', () => {
 })
 
 describe('Retry-After', () => {
-  it('is waited for', async () => {
-    const server = await serve({ '/x.jpg': inTurn(respond(429, { 'retry-after': '2' }), ok()) })
+  it.each([
+    [429, () => '2'],
+    [503, () => '2'],
+    // A date has whole seconds.
+    [503, () => new Date(Date.now() + 3_000).toUTCString()],
+  ])('of status %i is waited for', async (status, time) => {
+    const server = await serve({
+      '/x.jpg': inTurn((socket, asked) => {
+        respond(status, { 'retry-after': time() })(socket, asked)
+      }, ok()),
+    })
 
     expect(await outcomeOf(makeLoader(), server.url('/x.jpg'))).toMatchObject({ code: 'ok' })
     const [first, second] = server.asked.filter(({ path }) => path === '/x.jpg')
@@ -385,6 +453,15 @@ describe('Retry-After', () => {
     expect(first).toMatchObject({ code: status === 429 ? 'http_429' : 'http_5xx', attempts: 1 })
     expect(second).toMatchObject({ code: 'host_circuit_open', host: '127.0.0.1' })
     expect(server.paths()).toHaveLength(1)
+  })
+})
+
+describe('a redirect', () => {
+  it.each([301, 302, 303, 307, 308])('of status %i is followed', async (status) => {
+    const server = await serve({ '/x.jpg': redirect('/y.jpg', status), '/y.jpg': ok() })
+
+    expect(await outcomeOf(makeLoader(), server.url('/x.jpg'))).toMatchObject({ code: 'ok' })
+    expect(server.paths()).toEqual(['/x.jpg', '/y.jpg'])
   })
 })
 
@@ -459,6 +536,34 @@ describe('TLS', () => {
     expect(await outcomeOf(makeLoader(), `https://127.0.0.1:${port}/x.jpg`)).toMatchObject({
       code: 'tls_error',
     })
+  })
+  it('trusts what the option names, and nothing that the environment does', async () => {
+    const port = await serveTls(image())
+    const folder = await temporaryFolder()
+    const caFile = path.join(folder, 'ca.pem')
+    // Node takes no file without the last line feed.
+    await fs.writeFile(caFile, `${CERTIFICATE}\n`)
+    const url = `https://trusted.test:${port}/x.jpg`
+    const dns = await startDnsServer(() => '127.0.0.1')
+    const config = await makeWebDataset(folder, [{ url }], {
+      fetch: { dnsServers: [dns.address], ipv6: false },
+    })
+    const run = path.join(folder, 'run')
+    // Node reads the variable when it starts.
+    const { ended } = startGroundmill(['run', config, `--out=${run}`, '--json'], {
+      NODE_EXTRA_CA_CERTS: caFile,
+    })
+
+    expect(await outcomeOf(makeLoader({ ipv6: false, caFile }, deps), url)).toMatchObject({
+      code: 'ok',
+    })
+    expect(JSON.parse((await ended).stdout)).toMatchObject({ reasons: { tls_error: 1 } })
+  }, 60_000)
+  it('names a file of certificates that is none', async () => {
+    const caFile = path.join(await temporaryFolder(), 'ca.pem')
+    expect(() => makeLoader({ caFile })).toThrow(/^fetch.caFile: ENOENT/)
+    await fs.writeFile(caFile, 'no certificate')
+    expect(() => makeLoader({ caFile })).toThrow('holds no certificate in PEM')
   })
   it('is not left by a redirect, unless that is allowed', async () => {
     const plain = await serve({ '/x.jpg': ok() })

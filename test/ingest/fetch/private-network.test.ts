@@ -2,9 +2,10 @@
 
 import diagnostics from 'node:diagnostics_channel'
 import net from 'node:net'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { DnsQuery } from '../../../src/ingest/fetch/resolver.ts'
 import { REFUSED_IPV4, REFUSED_IPV6 } from '../../helpers/address-probes.ts'
+import { startDnsServer } from '../../helpers/dns-server.ts'
 import { redirect, respond, startHostileServer, type Answer } from '../../helpers/hostile-server.ts'
 import { makeLoader, outcomeOf } from '../../helpers/image-loader.ts'
 import { makeJpeg } from '../../helpers/images.ts'
@@ -177,6 +178,54 @@ describe('with one address allowed', () => {
     expect(loop.paths()).toHaveLength(6)
   })
 
+  it('a redirect to a port that may not be asked is blocked', async () => {
+    const trap = await startTrap('127.0.0.1')
+    const server = await serve({ '/x.jpg': redirect(trap.url('/x.jpg')) })
+
+    const outcome = await outcomeOf(makeLoader({ ports: [server.port] }), server.url('/x.jpg'))
+
+    expect(outcome).toMatchObject({ code: 'redirect_blocked' })
+    expect(outcome.message).toMatch(/^url_port: /)
+    expect(trap.connections()).toBe(0)
+  })
+  it('no cookie, credential or referrer is sent on', async () => {
+    const image = await serve({ '/x.jpg': respond(200, {}, jpeg) })
+    const server = await serve({
+      '/x.jpg': respond(302, {
+        location: image.url('/x.jpg'),
+        'set-cookie': 'id=1; Path=/',
+        'www-authenticate': 'Basic',
+      }),
+    })
+    const loader = makeLoader()
+
+    for (let row = 0; row < 2; row++) await outcomeOf(loader, server.url('/x.jpg'))
+
+    const asked = [...server.asked, ...image.asked]
+    expect(image.paths()).toHaveLength(2)
+    const names = new Set(asked.flatMap(({ headers }) => Object.keys(headers)))
+    expect([...names].sort()).toEqual([
+      'accept',
+      'accept-encoding',
+      'connection',
+      'host',
+      'user-agent',
+    ])
+  })
+  it('a proxy of the environment is not used', async () => {
+    const proxy = await startTrap('127.0.0.1')
+    for (const name of ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'ALL_PROXY']) {
+      vi.stubEnv(name, proxy.url(''))
+    }
+    onTestFinished(() => {
+      vi.unstubAllEnvs()
+    })
+    const server = await serve({ '/x.jpg': respond(200, {}, jpeg) })
+
+    expect(await outcomeOf(makeLoader(), server.url('/x.jpg'))).toMatchObject({ code: 'ok' })
+    expect(proxy.connections()).toBe(0)
+  })
+
   it('a name that turns private is asked for once and stays where it was checked', async () => {
     const server = await serve({ '/x.jpg': respond(200, {}, jpeg) })
     const trap = await startTrap('127.0.0.2')
@@ -240,6 +289,29 @@ describe('names', () => {
     const outcome = await outcomeOf(makeLoader({}, { query }), 'http://name.test/x.jpg')
 
     expect(outcome).toMatchObject({ code: expected, host: 'name.test', attempts })
+  })
+  it('that are other names in the end count by the address there', async () => {
+    const trap = await startTrap('127.0.0.2')
+    const server = await serve({ '/x.jpg': respond(200, {}, jpeg) })
+    const chain = new Map([
+      ['outside.test', 'cdn.test'],
+      ['cdn.test', '127.0.0.1'],
+      ['inside.test', 'a.internal'],
+      ['a.internal', 'b.internal'],
+      ['b.internal', '127.0.0.2'],
+    ])
+    const dns = await startDnsServer((name) => chain.get(name))
+    const loader = makeLoader({ dnsServers: [dns.address], retries: 0 })
+    const load = (host: string) => outcomeOf(loader, server.url('/x.jpg', host))
+
+    expect(await load('outside.test')).toMatchObject({ code: 'ok' })
+    expect(await load('inside.test')).toMatchObject({
+      code: 'addr_blocked',
+      message: expect.stringContaining('127.0.0.2'),
+    })
+    // Its answer is rubbish.
+    expect((await load('other.test')).code).toMatch(/^dns_(servfail|timeout)$/)
+    expect(trap.connections()).toBe(0)
   })
   it('that nobody answers for: dns_timeout', async () => {
     const query: DnsQuery = () => new Promise(() => undefined)
