@@ -8,6 +8,7 @@ interface Flags {
   readonly set: string[]
   readonly workers?: number
   readonly log: LogMode
+  readonly verifyInputs?: true
   readonly json?: true
 }
 
@@ -32,6 +33,7 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
         .choices(['auto', 'bar', 'json'])
         .default('auto'),
     )
+    .option('--verify-inputs', 'compare all bytes of local inputs with those of the plan')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -44,7 +46,9 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
       ]
       const config = parseConfig(await storedConfig(dir), `${dir}/run.json`, settings)
       const progress = createProgress(io.stderr, flags.log)
-      const result = await retryFailed(config, dir, progress, io.signal)
+      const result = await retryFailed(config, dir, progress, io.signal, {
+        verifyInputs: flags.verifyInputs === true,
+      })
       if (flags.json) {
         io.stdout.write(`${JSON.stringify({ dir, ...result })}\n`)
       } else {

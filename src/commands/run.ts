@@ -13,6 +13,7 @@ interface Flags {
   readonly limit?: number
   readonly workers?: number
   readonly log: LogMode
+  readonly verifyInputs?: true
   readonly dryRun?: true
   readonly json?: true
 }
@@ -31,6 +32,10 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
         .choices(['auto', 'bar', 'json'])
         .default('auto'),
     )
+    .option(
+      '--verify-inputs',
+      'when resuming, compare all bytes of local inputs with those of the plan',
+    )
     .option('--dry-run', 'print the resolved config and the plan, write nothing')
     .option('--json', 'print the summary as JSON')
     .addHelpText(
@@ -45,8 +50,14 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
       ]
       const config = await loadConfig(file, settings)
       const runDir = flags.out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
+      const verifyInputs = flags.verifyInputs === true
+      const progress = createProgress(io.stderr, flags.log)
       if (flags.dryRun) {
-        const plan = await planDataset(config, runDir, io.signal)
+        const plan = await planDataset(config, runDir, {
+          verifyInputs,
+          progress,
+          signal: io.signal,
+        })
         io.stdout.write(
           flags.json
             ? `${JSON.stringify({ dir: runDir, config, ...plan })}\n`
@@ -55,8 +66,7 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
         finish(0)
         return
       }
-      const progress = createProgress(io.stderr, flags.log)
-      const summary = await runDataset(config, runDir, progress, io.signal)
+      const summary = await runDataset(config, runDir, progress, io.signal, { verifyInputs })
       io.stdout.write(
         flags.json
           ? `${JSON.stringify({ dir: runDir, ...summary })}\n`

@@ -18,6 +18,8 @@ import {
 } from '../store/run-manifest.ts'
 import { describeTeacher } from '../teacher/open-teacher.ts'
 import { VERSION } from '../version.ts'
+import { confirmInputs } from './input-hashes.ts'
+import type { Progress } from './progress.ts'
 
 /** A run before its folder: what decides its bytes, and the teacher as it will be recorded. */
 export interface RunIdentity {
@@ -43,6 +45,14 @@ async function withHooks(config: Config): Promise<Json> {
   return { ...output, fetch: { ...output.fetch, ...(await identifyHooks(config.fetch)) } }
 }
 
+/** How a run that is there already is opened. */
+export interface FindOptions {
+  /** Compare the whole bytes of every local input, not just of those with another time. */
+  readonly verifyInputs: boolean
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
 /**
  * @returns the manifest, or undefined if the folder holds no run yet
  * @throws ConfigError listing the fields that differ, if the folder belongs to another run
@@ -50,15 +60,20 @@ async function withHooks(config: Config): Promise<Json> {
 export async function findRun(
   runDir: string,
   { identity }: RunIdentity,
+  { verifyInputs, progress, signal }: FindOptions,
 ): Promise<RunManifest | undefined> {
   const stored = await readManifest(runDir)
-  if (stored !== undefined) assertSameRun(runDir, stored, identity)
+  if (stored === undefined) return undefined
+  const confirmed = await confirmInputs(stored, identity, verifyInputs, progress, signal)
+  assertSameRun(runDir, stored, confirmed)
   return stored
 }
 
 export interface Plan {
   readonly shards: readonly Shard[]
   readonly rows: number
+  /** As in the manifest. */
+  readonly inputs?: RunManifest['inputs']
 }
 
 /** @throws InputError if there is nothing to label */
@@ -95,7 +110,7 @@ export async function beginRun(
   runDir: string,
   config: Config,
   { runId, identity, teacher }: RunIdentity,
-  { shards, rows }: Plan,
+  { shards, rows, inputs }: Plan,
 ): Promise<RunManifest> {
   await publishPlan(
     runDir,
@@ -108,6 +123,7 @@ export async function beginRun(
     config: JSON.parse(JSON.stringify(config)) as Json,
     identity,
     plan: { shards: shards.length, rows },
+    ...(inputs === undefined ? {} : { inputs }),
     teacher,
     versions: { groundmill: VERSION, node: process.versions.node },
   }

@@ -24,6 +24,11 @@ export const runOptionsSchema = z.strictObject({
       nearBits: z.int().min(0).max(16).optional(),
     })
     .prefault({}),
+  /**
+   * Take the sha256 of the whole of each local input when the run is planned; `auto`: of up to 64 GiB in
+   * all. With it a changed file is told from a copied one.
+   */
+  hashInputs: z.enum(['auto', 'always', 'never']).default('auto'),
   /** Shards worked on at once, so that the teacher need not wait at a shard's end. */
   shardsInFlight: z.int().min(1).max(64).default(2),
   /** Rows of a shard whose images are asked for ahead of the teacher; what comes waits on disk. */
@@ -38,6 +43,7 @@ export type RunOptions = z.output<typeof runOptionsSchema>
 
 /** Keys of `run:` that do not change what a run writes. */
 export const runVolatile: readonly string[] = [
+  'hashInputs',
   'shardsInFlight',
   'fetchAhead',
   'imagesAhead',

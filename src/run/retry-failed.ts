@@ -7,7 +7,7 @@ import { retryOf, type ReasonCode } from '../core/reasons.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import { openManifest, readPlan } from '../store/run-manifest.ts'
 import { createShardsFolder, readCommits } from '../store/shards.ts'
-import { findRun, identifyRun } from './open-run.ts'
+import { findRun, identifyRun, type FindOptions } from './open-run.ts'
 import type { Progress } from './progress.ts'
 import { label, sweep, withModels, withSource } from './run.ts'
 
@@ -31,12 +31,13 @@ export async function retryFailed(
   runDir: string,
   progress: Progress,
   signal: AbortSignal,
+  { verifyInputs = false }: { readonly verifyInputs?: boolean } = {},
 ): Promise<RetryResult> {
   const commits = await readCommits(runDir)
   const before = commits.filter((commit) => retryable(commit) > 0)
   const rows = before.reduce((sum, commit) => sum + retryable(commit), 0)
   const after = new Map(before.map((commit) => [commit.shard, commit]))
-  if (rows > 0) await labelAgain(config, runDir, after, rows, progress, signal)
+  if (rows > 0) await labelAgain(config, runDir, after, rows, { verifyInputs, progress, signal })
 
   const left: Partial<Record<ReasonCode, number>> = {}
   for (const { reasons } of after.values()) {
@@ -59,11 +60,11 @@ async function labelAgain(
   runDir: string,
   commits: Map<number, CommitRecord>,
   rows: number,
-  progress: Progress,
-  signal: AbortSignal,
+  options: FindOptions,
 ): Promise<void> {
+  const { progress, signal } = options
   await withSource(config, signal, async (source) => {
-    const manifest = await findRun(runDir, await identifyRun(config, source))
+    const manifest = await findRun(runDir, await identifyRun(config, source), options)
     if (manifest === undefined) throw new ConfigError(`${runDir} holds no run`)
     const plan = await readPlan(runDir, manifest.runId)
     const shards = plan.filter(({ id }) => commits.has(id))

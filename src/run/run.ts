@@ -16,13 +16,22 @@ import { openUrlDigest } from '../store/url-digest.ts'
 import { openTeacher } from '../teacher/open-teacher.ts'
 import type { Teacher } from '../teacher/teacher.ts'
 import { labelShards } from './label-shards.ts'
-import { beginRun, findRun, identifyRun, planShards, type Plan } from './open-run.ts'
+import { hashInputs } from './input-hashes.ts'
+import {
+  beginRun,
+  findRun,
+  identifyRun,
+  planShards,
+  type FindOptions,
+  type Plan,
+} from './open-run.ts'
 import type { Progress } from './progress.ts'
 import { summarize, type RunSummary } from './summary.ts'
 
 /**
  * Labels what is not labelled yet. The same call on the same folder resumes.
  *
+ * @param verifyInputs compare the bytes of all local inputs with those of the plan
  * @returns totals over all committed shards, whoever made them
  * @throws ConfigError before any work if the folder belongs to another run; InputError if the source
  *   cannot be read; FatalError; the signal's reason once what was in flight has ended or stopped
@@ -32,14 +41,15 @@ export async function runDataset(
   runDir: string,
   progress: Progress,
   signal: AbortSignal,
+  { verifyInputs = false }: { readonly verifyInputs?: boolean } = {},
 ): Promise<RunSummary> {
   return withSource(config, signal, async (source) => {
     const run = await identifyRun(config, source)
-    const stored = await findRun(runDir, run)
+    const stored = await findRun(runDir, run, { verifyInputs, progress, signal })
     let shards: readonly Shard[] | undefined
     const commits = new Map<number, CommitRecord>()
     if (stored !== undefined) {
-      shards = await readPlan(runDir, run.runId)
+      shards = await readPlan(runDir, stored.runId)
       for (const record of await readCommits(runDir)) commits.set(record.shard, record)
       if (shards.every(({ id }) => commits.has(id))) {
         await sweep(runDir, commits).catch(() => undefined) // nothing else is written; it may be an archive
@@ -55,7 +65,8 @@ export async function runDataset(
       if (manifest === undefined) {
         progress.note('planning shards')
         const plan = await planShards(config, source, signal)
-        manifest = await beginRun(runDir, config, run, plan)
+        const inputs = await hashInputs(source.identity, config.run.hashInputs, progress, signal)
+        manifest = await beginRun(runDir, config, run, { ...plan, inputs })
         shards = plan.shards
       }
       const open = (shards ?? []).filter(({ id }) => !commits.has(id))
@@ -117,11 +128,12 @@ export interface DryRun {
 export async function planDataset(
   config: Config,
   runDir: string,
-  signal: AbortSignal,
+  options: FindOptions,
 ): Promise<DryRun> {
+  const { signal } = options
   return withSource(config, signal, async (source) => {
     const run = await identifyRun(config, source)
-    const stored = await findRun(runDir, run)
+    const stored = await findRun(runDir, run, options)
     const plan = await planShards(config, source, signal)
     return { runId: run.runId, teacher: run.teacher, plan, isBegun: stored !== undefined }
   })

@@ -19,6 +19,8 @@ export interface RunManifest {
   /** What the run id is the hash of. */
   readonly identity: Identity
   readonly plan: { readonly shards: number; readonly rows: number }
+  /** Hex sha256 of each local input as it was when the run was planned; absent: not taken. */
+  readonly inputs?: Readonly<Record<string, string>>
   readonly teacher: { readonly id: string; readonly sha256: string; readonly defaultScore: number }
   /** Of the process that began the run. */
   readonly versions: Readonly<Record<string, string>>
@@ -38,6 +40,7 @@ const manifestSchema = z.strictObject({
   config: json,
   identity: z.strictObject({ config: json, source: json, teacher: json }),
   plan: z.strictObject({ shards: z.int().min(0), rows: z.int().min(0) }),
+  inputs: z.record(z.string(), z.string()).exactOptional(),
   teacher: z.strictObject({ id: z.string(), sha256: z.string(), defaultScore: z.number() }),
   versions: z.record(z.string(), z.string()),
 })
