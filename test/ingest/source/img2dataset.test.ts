@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { startHostileServer, respond } from '../../helpers/hostile-server.ts'
 import { makeJpeg } from '../../helpers/images.ts'
 import { findPython, runPython } from '../../helpers/python.ts'
-import { codesOf, readSource, rowsOf, type Item } from '../../helpers/sources.ts'
+import { codesOf, open, readSource, rowsOf, type Item } from '../../helpers/sources.ts'
+import { makeTar, sampleEntries } from '../../helpers/tar.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
 const SCRIPT = 'test/ingest/source/write_img2dataset.py'
@@ -83,6 +84,43 @@ describe.skipIf(withWriters === undefined)("the files of img2dataset's writers",
       }
     })
     expect(items).toEqual(numbered(expected))
+  })
+  it('miss the pairs of a tar that was cut at a boundary and closed again', async () => {
+    const cut = makeTar([...sampleEntries('000000003'), ...sampleEntries('000000000')])
+    const other = await temporaryFolder()
+    await fs.writeFile(path.join(other, '00000.tar'), cut)
+    await fs.copyFile(`${folder}/webdataset/00000.parquet`, path.join(other, '00000.parquet'))
+
+    const items = await readSource({ preset: 'img2dataset', files: `${other}/*.tar` })
+
+    expect(codesOf(items)).toEqual([
+      ...Array<string>(2).fill('ok'),
+      ...Array<string>(3).fill('source_failed'),
+      ...Array<string>(3).fill('source_damaged'),
+    ])
+    expect(items[5]).toMatchObject({
+      detail: expect.stringMatching(/holds no 000000002, which .*00000\.parquet calls a success$/),
+      url: 'https://example.org/0/2.jpg?a=1,2',
+    })
+  })
+  it('say that failures are not known where the Parquet file is missing', async () => {
+    const other = await temporaryFolder()
+    await fs.copyFile(`${folder}/webdataset/00000.tar`, path.join(other, '00000.tar'))
+
+    const items = await readSource({ preset: 'img2dataset', files: `${other}/*.tar` })
+
+    expect(codesOf(items)).toEqual([...Array<string>(5).fill('ok'), 'source_damaged'])
+  })
+  it('belong to another run once a Parquet file has changed', async () => {
+    const other = await temporaryFolder()
+    await fs.cp(`${folder}/webdataset`, other, { recursive: true })
+    const config = { preset: 'img2dataset', files: `${other}/00000.tar` } as const
+    const before = await open(config)
+    await fs.appendFile(`${other}/00000.parquet`, 'x')
+    const after = await open(config)
+
+    expect(after.identity).not.toEqual(before.identity)
+    await Promise.all([before.close(), after.close()])
   })
   it('as plain files give the successes', async () => {
     const items = await readSource({ type: 'folder', files: `${folder}/files` })
