@@ -7,6 +7,7 @@ import { SampleError, messageOf } from '../core/errors.ts'
 import type { DecodedImage, ImageFormat, LoadedImage, Size } from '../core/types.ts'
 import { dhash } from './dhash.ts'
 import type { ImageOptions } from './fetch-options.ts'
+import { checkParts } from './image-parts.ts'
 import { readJpegHeader } from './jpeg-header.ts'
 import { checkSniffed, isComplete, type DecodableFormat } from './sniff.ts'
 import { createWeightedGate } from './weighted-gate.ts'
@@ -15,8 +16,8 @@ export type CheckedImage = LoadedImage & { readonly decoded: DecodedImage }
 
 export interface ImageChecker {
   /**
-   * @throws SampleError too_few_bytes, not_image, format_blocked, too_many_pixels, too_small,
-   *   aspect_ratio, decode_error, decode_truncated or decode_timeout
+   * @throws SampleError too_few_bytes, not_image, format_blocked, too_many_parts, too_many_pixels,
+   *   too_small, aspect_ratio, decode_error, decode_truncated or decode_timeout
    */
   check(bytes: Uint8Array, signal: AbortSignal): Promise<CheckedImage>
 }
@@ -52,6 +53,7 @@ export function createImageChecker(options: ImageOptions): ImageChecker {
     check: async (bytes, signal) => {
       signal.throwIfAborted()
       const format = checkFormat(bytes, options)
+      checkParts(bytes, format)
       const header = await readHeader(bytes, format, options)
       checkSize(header, options)
       const needed = checkMemory(header, format, maxBytes)
