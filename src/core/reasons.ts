@@ -87,7 +87,7 @@ export const REASONS = {
   decode_error: { stage: 'image', retry: 'never' },
   decode_truncated: { stage: 'image', retry: 'never' },
   decode_timeout: { stage: 'image', retry: 'never' },
-  too_many_parts: { stage: 'image', retry: 'never' }, // scans of a JPEG, frames of a WebP
+  too_many_parts: { stage: 'image', retry: 'never' }, // scans or segments of a JPEG, frames of a WebP
   too_many_pixels: { stage: 'image', retry: 'never' },
   too_small: { stage: 'image', retry: 'never' },
   too_few_bytes: { stage: 'image', retry: 'never' },

@@ -67,6 +67,22 @@ describe('a JPEG of many scans', () => {
   })
 })
 
+describe('a JPEG of many segments', () => {
+  it.each([
+    [9_000, 'ok'],
+    [5_000_000, 'too_many_parts'],
+  ])('of which there are %i: %s', async (segments, code) => {
+    const jpeg = await progressive(120, 80)
+    const empty = Buffer.alloc(6 * segments, Buffer.from([0xff, 0xe2, 0, 4, 0, 0]))
+    const before = process.memoryUsage().rss
+
+    expect(await outcomeOf(Buffer.concat([jpeg.subarray(0, 2), empty, jpeg.subarray(2)]))).toBe(
+      code,
+    )
+    expect(process.memoryUsage().rss - before).toBeLessThan(300 * 2 ** 20)
+  })
+})
+
 describe('a WebP of many frames', () => {
   const still = async () => (await makeImage({ width: 64, height: 64 })).webp().toBuffer()
 
