@@ -67,7 +67,7 @@ describe('loadConfig', () => {
       'source: { files: a.tsv, columns: { captoin: x } }',
       'source.columns.captoin: unknown key; did you mean "caption"?',
     ],
-    ['teacher: { zzzzzzzz: 1 }', 'known are batchSize, candidateScore,'],
+    ['teacher: { zzzzzzzz: 1 }', 'known are batchSize, boxThreads, candidateScore,'],
     ['run: { samplesPerShard: 0 }', '; given: 0'],
     ['run: { samplesPerShard: many }', '; given: "many"'],
     ['run: { storeImages: perhaps }', 'run.storeImages: '],
