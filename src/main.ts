@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The program: real streams and signals around main().
 
-import { tuneCollector } from './core/collector.ts'
+import { tuneV8 } from './core/v8.ts'
 
-tuneCollector()
+tuneV8()
 // Loaded after, since loading alone makes young generations grow.
 const { Interrupted, main } = await import('./cli.ts')
 

@@ -10,7 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { loadConfig, type Config } from '../../src/config.ts'
-import { tuneCollector } from '../../src/core/collector.ts'
+import { tuneV8 } from '../../src/core/v8.ts'
 import { median } from '../../src/core/quantile.ts'
 import type { Phrase, SourceRow } from '../../src/core/types.ts'
 import { createImageChecker } from '../../src/ingest/check-image.ts'
@@ -75,7 +75,7 @@ export const benchmark: Benchmark<PipelineResult> = {
     limit: { type: 'string', default: '200' },
   },
   async run({ rounds, limit }) {
-    tuneCollector() // as the program does
+    tuneV8() // as the program does
     const config = await loadConfig(CONFIG, [`run.limit=${String(limit)}`])
     const signal = new AbortController().signal
     setMaxListeners(0, signal)
@@ -89,7 +89,7 @@ export const benchmark: Benchmark<PipelineResult> = {
       const { rows, phraseMs } = await phrasedRows(config, signal)
       const decode = async ({ caption, phrases, image }: PhrasedRow) => {
         const bytes = await loader.receive(image, signal, (received) => received.bytes)
-        const { decoded } = await checker.check(bytes, signal)
+        const { used: decoded } = await checker.check(bytes, signal, (image) => image)
         return { caption, phrases, decoded }
       }
       const samples = []

@@ -86,7 +86,7 @@ export const benchmark: Benchmark<{
     const sums = new Map(names.map((name) => [name, newSum()]))
     try {
       for (const { bytes, caption, phrases } of samples) {
-        const { decoded } = await checker.check(bytes, signal)
+        const { used: decoded } = await checker.check(bytes, signal, (image) => image)
         const { shortSide, longSide, padMultiple } = settings.input
         const resized = resizedSize(decoded, shortSide, longSide)
         const padded = paddedSize(resized, padMultiple)

@@ -80,7 +80,7 @@ async function compareCase(
   const signal = new AbortController().signal
   const checker = createImageChecker(config.image)
   const bytes = await readFile(path.join(folder, images[0]!.file))
-  const { decoded } = await checker.check(bytes, signal)
+  const { used: decoded } = await checker.check(bytes, signal, (image) => image)
   const { toUtf16 } = codePointIndex(caption)
   const phrases = spans.map(([span]): Phrase => {
     const [start, end] = [toUtf16(span![0]), toUtf16(span![1])]

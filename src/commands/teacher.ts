@@ -171,11 +171,11 @@ async function bench(
   const signal = AbortSignal.any([io.signal])
   setMaxListeners(0, signal) // one per image in flight
   const decode = async ({ bytes, ...rest }: EncodedSample) => {
-    const { decoded } = await checker.check(bytes, signal)
+    const { used: decoded } = await checker.check(bytes, signal, (image) => image)
     return { ...rest, decoded }
   }
   const load = async ({ bytes, ...rest }: EncodedSample): Promise<TeacherSample> => {
-    const { input } = await loader.check(new Uint8Array(bytes), signal)
+    const { input } = await loader.check(bytes, signal)
     return { ...rest, input: input! }
   }
   try {

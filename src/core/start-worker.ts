@@ -15,11 +15,17 @@ export function startWorker(path: string, from: string, options: WorkerOptions =
   if (!from.endsWith('.ts')) return new Worker(new URL(`${path}.js`, from), options)
   const url = new URL(`${path}.ts`, from).href
   // The module build: the CommonJS one, which require() finds, looks for its loader in the wrong folder.
-  const found = createRequire(import.meta.url)
-    .resolve('tsx/esm/api')
-    .replace(/\.cjs$/, '.mjs')
-  const tsx = pathToFileURL(found).href
+  const tsx = resolveUrl('tsx/esm/api').replace(/\.cjs$/, '.mjs')
   const code = `import(${JSON.stringify(tsx)})
     .then(({ register }) => { register(); return import(${JSON.stringify(url)}) })`
   return new Worker(code, { ...options, eval: true })
+}
+
+/** For `--import` of a process that is to run TypeScript. */
+export function typescriptLoader(): string {
+  return resolveUrl('tsx')
+}
+
+function resolveUrl(module: string): string {
+  return pathToFileURL(createRequire(import.meta.url).resolve(module)).href
 }

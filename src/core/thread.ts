@@ -14,7 +14,7 @@ interface Waiting<Reply> {
   reject(error: Error): void
 }
 
-/** A worker thread that answers requests. */
+/** A worker thread that answers requests in their order. */
 export class Thread<Request, Reply> {
   readonly #worker: Worker
   readonly #name: string
@@ -104,45 +104,35 @@ export interface Answer<Reply> {
   readonly transfer?: readonly Transferable[]
 }
 
-interface ServeOptions {
-  /** Requests are begun as they come, not one after another. */
-  readonly inParallel?: boolean
-  /** Frees what the thread holds. */
-  readonly close?: () => void | Promise<void>
-}
-
-/** The thread's side: answers requests; when it is to close, answers what it was asked before it ends. */
+/**
+ * The thread's side: answers one request after another; on `close` frees what it holds and lets the
+ * thread end.
+ */
 export function serve<Request, Reply>(
   answer: (request: Request) => Answer<Reply> | Promise<Answer<Reply>>,
-  { inParallel = false, close }: ServeOptions = {},
+  close: () => void | Promise<void> = () => undefined,
 ): void {
   const port = parentPort
   if (port === null) throw new Error('serve() is for worker threads')
-  const reply = async (id: number, request: Request) => {
-    let message: FromThread<Reply>
-    let transfer: readonly Transferable[] = []
-    try {
-      const result = await answer(request)
-      message = { id, reply: result.reply }
-      transfer = result.transfer ?? []
-    } catch (error) {
-      message = { id, error: messageOf(error) }
-    }
-    port.postMessage(message, transfer)
-  }
   let last: Promise<void> = Promise.resolve()
   port.on('message', (message: ToThread<Request>) => {
-    if ('close' in message) {
-      last = last.then(async () => {
-        await close?.()
+    last = last.then(async () => {
+      if ('close' in message) {
+        await close()
         port.close()
-      })
-      return
-    }
-    const { id, request } = message
-    if (inParallel) {
-      const before = last
-      last = reply(id, request).then(() => before)
-    } else last = last.then(() => reply(id, request))
+        return
+      }
+      const { id, request } = message
+      let reply: FromThread<Reply>
+      let transfer: readonly Transferable[] = []
+      try {
+        const result = await answer(request)
+        reply = { id, reply: result.reply }
+        transfer = result.transfer ?? []
+      } catch (error) {
+        reply = { id, error: messageOf(error) }
+      }
+      port.postMessage(reply, transfer)
+    })
   })
 }

@@ -101,8 +101,21 @@ export interface LoadedImage extends ImageFacts {
   readonly bytes: Uint8Array
   /** False if `bytes` are those that were received. */
   readonly isReencoded: boolean
+}
+
+/** An image that passed every check elsewhere; its bytes stayed where they are. */
+export interface CheckedImage extends ImageFacts {
+  /** To be stored instead of the bytes that were received, whose pixels a plain reader would see otherwise. */
+  readonly reencoded?: Uint8Array
   /** Fitted to the model, if the loader was told how. */
   readonly input?: InputImage
+}
+
+/** Encoded bytes in a file. */
+export interface FilePart {
+  readonly path: string
+  readonly offset: number
+  readonly length: number
 }
 
 /** One box the teacher proposes for one phrase. */

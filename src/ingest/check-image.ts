@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import sharp, { type Metadata } from 'sharp'
+import { dropped } from '../core/v8.ts'
 import { SampleError, messageOf } from '../core/errors.ts'
 import type { DecodedImage, ImageFormat, LoadedImage, Size } from '../core/types.ts'
 import { dhash } from './dhash.ts'
@@ -12,14 +13,17 @@ import { readJpegHeader } from './jpeg-header.ts'
 import { checkSniffed, isComplete, type DecodableFormat } from './sniff.ts'
 import { createWeightedGate } from './weighted-gate.ts'
 
-export type CheckedImage = LoadedImage & { readonly decoded: DecodedImage }
-
 export interface ImageChecker {
   /**
+   * @param use gets the pixels; they are counted until it returns, so it must not keep them
    * @throws SampleError too_few_bytes, not_image, format_blocked, too_many_parts, too_many_pixels,
    *   too_small, aspect_ratio, decode_error, decode_truncated or decode_timeout
    */
-  check(bytes: Uint8Array, signal: AbortSignal): Promise<CheckedImage>
+  check<T>(
+    bytes: Uint8Array,
+    signal: AbortSignal,
+    use: (decoded: DecodedImage) => T,
+  ): Promise<LoadedImage & { readonly used: T }>
 }
 
 // libvips' names; loaders that are not named stay blocked (SVG, PDF, ImageMagick, ...).
@@ -50,7 +54,7 @@ export function createImageChecker(options: ImageOptions): ImageChecker {
   const maxBytes = options.maxPixels * BYTES_PER_PIXEL
   const gate = createWeightedGate(options.decoders, maxBytes)
   return {
-    check: async (bytes, signal) => {
+    check: async (bytes, signal, use) => {
       signal.throwIfAborted()
       const format = checkFormat(bytes, options)
       checkParts(bytes, format)
@@ -72,10 +76,11 @@ export function createImageChecker(options: ImageOptions): ImageChecker {
           height: image.height,
           sha256: createHash('sha256').update(bytes).digest('hex'),
           dhash: dhash(image),
-          decoded: image,
+          used: use(image),
         }
       } finally {
-        release()
+        // Else the next image would be decoded beside pixels that nobody needs any more.
+        void dropped(needed).then(release)
       }
     },
   }
@@ -100,16 +105,20 @@ interface Header {
   /** More than 8 bits per channel. */
   readonly deep: boolean
   readonly cmyk: boolean
-  /** Of the decoded pixels: 8-bit RGB, with alpha, or grey beside the RGB that is made of it. */
+  /** Of the decoded pixels: 8-bit RGB, or RGB with alpha. */
   readonly pixelBytes: number
   /** What the decoder holds of the whole image beside them, per pixel; 0 if it goes line by line. */
   readonly decoderBytes: number
 }
 
-/** Decoding may take this much for each of `maxPixels`: all that a PNG with alpha takes. */
-const BYTES_PER_PIXEL = 4
+/** Decoding may take this much for each of `maxPixels`: what RGB takes, if the decoder holds no more. */
+const BYTES_PER_PIXEL = 3
 /** Frame buffers of whole images: libwebp's; nsgif's and libvips' page; libheif's planes and RGB. */
-const FRAME_BYTES: Readonly<Partial<Record<DecodableFormat, number>>> = { webp: 4, gif: 8, avif: 9 }
+const FRAME_BYTES: Readonly<Partial<Record<DecodableFormat, number>>> = {
+  webp: 7,
+  gif: 8,
+  avif: 16,
+}
 /** A progressive JPEG's coefficients, 16 bits each. */
 const COEFFICIENT_BYTES = 2
 
@@ -129,7 +138,7 @@ async function readHeader(
       frames: 1,
       deep: false,
       cmyk: false,
-      pixelBytes: samplesPerPixel === 1 ? 4 : 3,
+      pixelBytes: 3,
       decoderBytes: progressive ? COEFFICIENT_BYTES * samplesPerPixel : 0,
     }
   }
@@ -144,7 +153,7 @@ async function readHeader(
   checkPixels(autoOrient, options)
   const rotated = orientation > 1
   const deep = depth !== 'uchar'
-  const pixelBytes = channels === 3 ? 3 : 4
+  const pixelBytes = metadata.hasAlpha === true ? 4 : 3
   let decoderBytes = FRAME_BYTES[format] ?? 0
   if (metadata.isProgressive === true) {
     const halved = metadata.chromaSubsampling === '4:2:0'
@@ -296,13 +305,8 @@ async function encode(
   lossy: boolean,
 ): Promise<{ bytes: Uint8Array; format: ImageFormat }> {
   const image = sharp(data, { raw: { width, height, channels: 3 } })
-  // In memory of V8's own, which can be handed to another thread.
-  if (!lossy) {
-    const { data: bytes } = await image.png({ compressionLevel: 6 }).toUint8Array()
-    return { bytes, format: 'png' }
-  }
+  if (!lossy) return { bytes: await image.png({ compressionLevel: 6 }).toBuffer(), format: 'png' }
   // Optimal Huffman tables would need all coefficients in memory, 6 bytes a pixel.
   const jpeg = image.jpeg({ quality: 95, chromaSubsampling: '4:4:4', optimiseCoding: false })
-  const { data: bytes } = await jpeg.toUint8Array()
-  return { bytes, format: 'jpg' }
+  return { bytes: await jpeg.toBuffer(), format: 'jpg' }
 }

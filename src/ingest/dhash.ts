@@ -47,17 +47,18 @@ function edges(size: number, count: number): Cell[] {
 }
 
 function meanLuma(data: Uint8Array, width: number, column: Cell, row: Cell): number {
-  let sum = 0
+  let [red, green, blue] = [0, 0, 0]
   let count = 0
   for (let y = row.start; y < row.end; y += row.step) {
-    const line = y * width
-    for (let x = column.start; x < column.end; x += column.step) {
-      const at = (line + x) * 3
-      sum += 299 * (data[at] ?? 0) + 587 * (data[at + 1] ?? 0) + 114 * (data[at + 2] ?? 0)
+    const end = (y * width + column.end) * 3
+    for (let at = (y * width + column.start) * 3; at < end; at += column.step * 3) {
+      red += data[at]!
+      green += data[at + 1]!
+      blue += data[at + 2]!
       count++
     }
   }
-  return sum / count
+  return (299 * red + 587 * green + 114 * blue) / count
 }
 
 /** Bits in which two hashes differ, 0..64. */

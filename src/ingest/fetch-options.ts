@@ -61,7 +61,7 @@ export const fetchOptionsSchema = z.strictObject({
     .int()
     .min(1)
     .max(2 ** 40)
-    .default(64 * 2 ** 20),
+    .default(32 * 2 ** 20),
 
   maxRedirects: z.number().int().min(0).max(20).default(5),
   /** Follow a redirect from https to http. */
@@ -153,13 +153,13 @@ export const imageOptionsSchema = z.strictObject({
   /** What may be decoded, by sniffed content. */
   formats: z.array(z.enum(imageFormats)).min(1).default(['jpg', 'png', 'webp', 'gif']),
   decodeTimeoutMs: z.number().int().min(1000).default(20_000),
-  /** Threads that check images and fit them to the model. */
-  threads: z.number().int().min(1).max(64).default(1),
-  /** Images decoded at the same time per thread; more than UV_THREADPOOL_SIZE (4) in all gain nothing. */
+  /** Processes that check images and fit them to the model. */
+  processes: z.number().int().min(1).max(64).default(1),
+  /** Images decoded at the same time per process; more than UV_THREADPOOL_SIZE (4) gain nothing. */
   decoders: z.number().int().min(1).max(64).default(4),
 })
 
-export const imageVolatile: readonly string[] = ['decodeTimeoutMs', 'threads', 'decoders']
+export const imageVolatile: readonly string[] = ['decodeTimeoutMs', 'processes', 'decoders']
 
 export type FetchOptions = z.output<typeof fetchOptionsSchema>
 export type ImageOptions = z.output<typeof imageOptionsSchema>

@@ -3,18 +3,15 @@
 
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
-import { collectYoung } from '../core/collector.ts'
+import { dropped } from '../core/v8.ts'
 import { SampleError } from '../core/errors.ts'
 import type { ModelInput } from '../core/model-input.ts'
-import type { ImageRef, LoadedImage } from '../core/types.ts'
+import type { CheckedImage, FilePart, ImageRef } from '../core/types.ts'
 import type { FetchOptions, ImageOptions } from './fetch-options.ts'
 import { NO_HOOKS, type Hooks } from './hooks.ts'
 import { createFetcher, type FetcherDeps } from './fetch/fetcher.ts'
-import { createImageThreads } from './image-threads.ts'
+import { createImageProcesses } from './image-processes.ts'
 import { checkSniffed } from './sniff.ts'
-
-/** Of encoded images, between two looks at those that were dropped. */
-const COLLECT_BYTES = 4e6
 
 /** Encoded bytes as they came, and what is known about how. */
 export interface ReceivedImage {
@@ -39,7 +36,7 @@ export interface ImageRow {
  */
 export interface ImageLoader {
   /** admit, receive and check in one. */
-  load(row: ImageRow, signal: AbortSignal): Promise<LoadedImage>
+  load(row: ImageRow, signal: AbortSignal): Promise<CheckedImage>
   /** Asks the hooks whether the row is wanted at all. */
   admit(row: ImageRow): Promise<void>
   /**
@@ -51,11 +48,8 @@ export interface ImageLoader {
     signal: AbortSignal,
     use: (image: ReceivedImage) => T | Promise<T>,
   ): Promise<T>
-  /**
-   * Checks, decodes and fits received bytes, which are taken over: they come back in the result. Without
-   * a row no hook is asked.
-   */
-  check(bytes: Uint8Array, signal: AbortSignal, row?: ImageRow): Promise<LoadedImage>
+  /** Checks, decodes and fits received bytes; without a row no hook is asked. */
+  check(encoded: Uint8Array | FilePart, signal: AbortSignal, row?: ImageRow): Promise<CheckedImage>
   close(): Promise<void>
 }
 
@@ -72,7 +66,7 @@ export function createImageLoader(
   { hooks = NO_HOOKS, input, deps = {} }: LoaderParts = {},
 ): ImageLoader {
   const fetcher = createFetcher(fetch, { ...deps, checkUrl: (url) => hooks.checkUrl(url) })
-  const threads = createImageThreads({
+  const processes = createImageProcesses({
     options: image,
     ...(input === undefined ? {} : { input }),
     withPixels: hooks.wantsPixels,
@@ -91,31 +85,29 @@ export function createImageLoader(
         return { bytes: await readImageFile(ref.path, fetch.maxBytes) }
       case 'bytes':
         checkLength(ref.bytes.length, ref.name, fetch.maxBytes)
-        return { bytes: new Uint8Array(ref.bytes) } // the row keeps its own
+        return { bytes: ref.bytes }
     }
   }
-  const dropSoon = collectYoung(COLLECT_BYTES)
   const admit = ({ image: ref, caption }: ImageRow) => hooks.beforeFetch(ref, caption)
   const receive: ImageLoader['receive'] = async (ref, signal, use) => {
     signal.throwIfAborted()
     const { release, ...received } = await fetchOrRead(ref, signal)
-    dropSoon(received.bytes.length)
     try {
       await hooks.onBytes(ref, received.bytes)
       return await use(received)
     } finally {
       release?.()
+      void dropped(received.bytes.length)
     }
   }
-  const check = async (bytes: Uint8Array, signal: AbortSignal, row?: ImageRow) => {
+  const check: ImageLoader['check'] = async (encoded, signal, row) => {
     signal.throwIfAborted()
-    dropSoon(bytes.length)
-    const { loaded, decoded } = await threads.check(bytes)
+    const { checked, decoded } = await processes.check(encoded)
     if (row !== undefined && decoded !== undefined) {
-      const { sha256, dhash } = loaded
+      const { sha256, dhash } = checked
       await hooks.afterDecode({ caption: row.caption, sha256, dhash, image: decoded }, row.image)
     }
-    return loaded
+    return checked
   }
   return {
     admit,
@@ -126,7 +118,7 @@ export function createImageLoader(
       return check(await receive(row.image, signal, ({ bytes }) => bytes), signal, row)
     },
     close: async () => {
-      await Promise.all([fetcher.close(), threads.close()])
+      await Promise.all([fetcher.close(), processes.close()])
     },
   }
 }

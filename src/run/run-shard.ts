@@ -16,6 +16,7 @@ import type {
   Shard,
   SourceRow,
 } from '../core/types.ts'
+import { dropped } from '../core/v8.ts'
 import type { ImageLoader } from '../ingest/load-image.ts'
 import type { CaptionSource, SourceReject } from '../ingest/source.ts'
 import type { PhraseExtractor } from '../nlp/extractor.ts'
@@ -221,15 +222,17 @@ class ShardOutcome {
 
   /** Stores images on their way to the teacher, so that none waits there. */
   async *#stored(images: AsyncIterable<RowImage<PhrasedRow>>): AsyncGenerator<Sample> {
-    for await (const { row: phrased, loaded } of images) {
+    for await (const { row: phrased, checked, read } of images) {
       const { row, image, caption, phrases, extra } = phrased
-      const { bytes, isReencoded, input, ...facts } = loaded
+      const { reencoded, input, ...facts } = checked
       if (input === undefined) throw new TypeError('the image loader does not fit images')
-      if (this.#isStored(image, isReencoded)) {
+      if (this.#isStored(image, reencoded !== undefined)) {
         await this.#timed('store', async () => {
           const key = keyOf(this.#shard, row)
           await this.#addKeptImages(key)
+          const bytes = await read()
           await this.#addImage(key, facts.format, bytes)
+          void dropped(bytes.length)
         })
       }
       const optional = extra === undefined ? {} : { extra }

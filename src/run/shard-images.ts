@@ -3,7 +3,7 @@
 
 import { SampleError } from '../core/errors.ts'
 import { isSealed } from '../core/reasons.ts'
-import type { GroundingRow, LoadedImage, SourceRow } from '../core/types.ts'
+import type { CheckedImage, GroundingRow, SourceRow } from '../core/types.ts'
 import type { ImageLoader } from '../ingest/load-image.ts'
 import type { FetchJournal, JournaledFetch } from '../store/fetch-journal.ts'
 import { createDuplicateFinder } from './duplicates.ts'
@@ -25,15 +25,17 @@ export interface ShardImagesOptions<Row extends SourceRow> {
 /** The image was received, is to be read, or cannot be had. */
 interface Received<Row> {
   readonly row: Row
-  readonly fetched: JournaledFetch
+  readonly fetched: JournaledFetch | { readonly read: () => Promise<Uint8Array> }
 }
 
 export interface RowImage<Row> {
   readonly row: Row
-  readonly loaded: LoadedImage
+  readonly checked: CheckedImage
+  /** The bytes to store. */
+  readonly read: () => Promise<Uint8Array>
 }
 
-/** Encoded images that are checked or wait for the teacher, per shard; one more may come on top. */
+/** Encoded images in memory that wait for the teacher, per shard; what lies in the journal stays there. */
 const MAX_ENCODED_BYTES = 8 * 2 ** 20
 /** Images fitted to the model that wait for it, per shard. */
 const MAX_FITTED_BYTES = 32 * 2 ** 20
@@ -53,7 +55,7 @@ export async function* loadShardImages<Row extends SourceRow>(
     signal,
   )
   for await (const image of checkAhead(received, tools, signal)) {
-    const duplicate = duplicates.checkImage(image.row.caption, image.loaded)
+    const duplicate = duplicates.checkImage(image.row.caption, image.checked)
     if (duplicate === undefined) yield image
     else tools.onError(image.row, duplicate)
   }
@@ -107,9 +109,7 @@ async function* receiveAhead<Row extends SourceRow>(
       if (!(error instanceof SampleError)) throw error
       return { row, fetched: { error } }
     }
-    const length = image.kind === 'bytes' ? image.bytes.length : 0 // of files it is not known yet
-    const read = () => images.receive(image, signal, ({ bytes }) => bytes)
-    return { row, fetched: { length, read } }
+    return { row, fetched: { read: () => images.receive(image, signal, ({ bytes }) => bytes) } }
   }
   const hasRoom = (inFlight: readonly InFlight<Row, Received<Row>>[]) =>
     inFlight.length <
@@ -128,9 +128,12 @@ async function* checkAhead<Row extends SourceRow>(
   const check = async ({ row, fetched }: Received<Row>) => {
     try {
       if ('error' in fetched) throw fetched.error
-      const bytes = await fetched.read()
-      const loaded = await timed('images', () => images.check(bytes, signal, row))
-      return { row, loaded }
+      const encoded = 'part' in fetched ? fetched.part : await fetched.read()
+      const checked = await timed('images', () => images.check(encoded, signal, row))
+      const { reencoded } = checked
+      const held = reencoded ?? (encoded instanceof Uint8Array ? encoded : undefined)
+      const read = held === undefined ? fetched.read : () => Promise.resolve(held)
+      return { row, checked, read, heldBytes: held?.length ?? 0 }
     } catch (error) {
       if (!(error instanceof SampleError)) throw error
       return { row, error }
@@ -139,13 +142,11 @@ async function* checkAhead<Row extends SourceRow>(
   type Checked = Awaited<ReturnType<typeof check>>
   const hasRoom = (inFlight: readonly InFlight<Received<Row>, Checked>[]) => {
     let [running, encoded, fitted] = [0, 0, 0]
-    for (const { item, result } of inFlight) {
-      if (result === undefined) {
-        running++
-        encoded += 'length' in item.fetched ? item.fetched.length : 0
-      } else if (result.loaded !== undefined) {
-        encoded += result.loaded.bytes.length
-        fitted += result.loaded.input?.data.length ?? 0
+    for (const { result } of inFlight) {
+      if (result === undefined) running++
+      else if (result.checked !== undefined) {
+        encoded += result.heldBytes
+        fitted += result.checked.input?.data.length ?? 0
       }
     }
     return (

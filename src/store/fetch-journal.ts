@@ -13,12 +13,13 @@ import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import { SampleError } from '../core/errors.ts'
 import { REASONS, type ReasonCode } from '../core/reasons.ts'
+import type { FilePart } from '../core/types.ts'
 import { naming } from './durable.ts'
 import { namesIn, shardName, shardsFolder } from './shards.ts'
 
-/** An image that was received, of `length` bytes, or why there is none. */
+/** An image that was received, or why there is none. */
 export type JournaledFetch =
-  | { readonly length: number; readonly read: () => Promise<Uint8Array> }
+  | { readonly part: FilePart; readonly read: () => Promise<Uint8Array> }
   | { readonly error: SampleError }
 
 export interface FetchJournal {
@@ -63,11 +64,12 @@ export async function openFetchJournal(
     const handle = await fs.open(file, 'r')
     handles.push(handle)
     for await (const { header, offset, length } of scan(handle)) {
-      known.set(header.url, toFetched(handle, header, offset, length))
+      known.set(header.url, toFetched(handle, header, { path: file, offset, length }))
     }
   }
   const name = `.${shardName(shard)}.v${version}.journal-${randomBytes(8).toString('hex')}`
-  const writer = createWriter(path.join(shardsFolder(runDir), name))
+  const own = path.join(shardsFolder(runDir), name)
+  const writer = createWriter(own)
   const close = async () => {
     await writer.close()
     await Promise.all(handles.splice(0).map((handle) => handle.close()))
@@ -80,7 +82,8 @@ export async function openFetchJournal(
         return { error: outcome }
       }
       const { handle, end } = await writer.append(encodeRecord({ url }, outcome))
-      return storedAt(handle, end - outcome.length, outcome.length)
+      const { length } = outcome
+      return storedAt(handle, { path: own, offset: end - length, length })
     },
     close,
     remove: async () => {
@@ -120,20 +123,15 @@ export async function removeOldJournals(
   }
 }
 
-function toFetched(
-  handle: fs.FileHandle,
-  { error }: Header,
-  offset: number,
-  length: number,
-): JournaledFetch {
-  if (error === undefined) return storedAt(handle, offset, length)
+function toFetched(handle: fs.FileHandle, { error }: Header, part: FilePart): JournaledFetch {
+  if (error === undefined) return storedAt(handle, part)
   const { code, detail, ...context } = error
   return { error: new SampleError(code, detail, JSON.parse(JSON.stringify(context)) as object) }
 }
 
 /** A function of its own, so that what waits to be read holds no body in memory. */
-function storedAt(handle: fs.FileHandle, offset: number, length: number): JournaledFetch {
-  return { length, read: () => readAt(handle, offset, length) }
+function storedAt(handle: fs.FileHandle, part: FilePart): JournaledFetch {
+  return { part, read: () => readAt(handle, part.offset, part.length) }
 }
 
 function fieldsOf({ code, message, context }: SampleError): Header['error'] {

@@ -54,4 +54,6 @@ async function answer(request: OnnxRequest): Promise<Answer<OnnxReply>> {
   }
 }
 
-serve<OnnxRequest, OnnxReply>(answer, { close: () => session?.release() })
+serve<OnnxRequest, OnnxReply>(answer, async () => {
+  await session?.release()
+})

@@ -7,10 +7,10 @@ const SERVE = new URL('../../src/core/thread.ts', import.meta.url).href
 const TSX = new URL('../../node_modules/tsx/dist/esm/api/index.mjs', import.meta.url).href
 
 /** A thread that answers with `body`, the text of a function of the request. */
-function serving<Request, Reply>(body: string, options = '{}'): Thread<Request, Reply> {
+function serving<Request, Reply>(body: string, close = '() => {}'): Thread<Request, Reply> {
   const code = `import(${JSON.stringify(TSX)})
     .then(({ register }) => { register(); return import(${JSON.stringify(SERVE)}) })
-    .then(({ serve }) => serve(${body}, ${options}))`
+    .then(({ serve }) => serve(${body}, ${close}))`
   return new Thread(new Worker(code, { eval: true }), 'the test thread')
 }
 
@@ -28,24 +28,6 @@ describe('Thread', () => {
     expect(second).toBeGreaterThan(first)
     expect(thread.pending).toBe(0)
     await thread.close()
-  })
-
-  it('answers requests as they are done, if they may run in parallel', async () => {
-    const thread = serving<number, number>(
-      `async (ms) => {
-        await new Promise((resolve) => setTimeout(resolve, ms))
-        return { reply: ms }
-      }`,
-      '{ inParallel: true }',
-    )
-    const order: number[] = []
-
-    const requests = [40, 1, 20].map(async (ms) => order.push(await thread.request(ms)))
-    const closed = thread.close()
-    await Promise.all(requests)
-
-    expect(order).toEqual([1, 20, 40])
-    await closed
   })
 
   it('passes on the message of a request that fails, and goes on', async () => {

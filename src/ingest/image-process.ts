@@ -1,0 +1,76 @@
+// A process before the graph: checks, decodes, hashes and fits images. What it hands on is small, so that what
+// waits for the teacher is, too. It ends when whoever started it is gone.
+
+import { setMaxListeners } from 'node:events'
+import fs from 'node:fs'
+import { messageOf, SampleError } from '../core/errors.ts'
+import { fitImage } from '../core/model-input.ts'
+import { giveWay } from '../core/priority.ts'
+import type { FilePart } from '../core/types.ts'
+import { dropped, tuneV8 } from '../core/v8.ts'
+import type { ImageProcessData, ImageReply, ImageRequest } from './image-processes.ts'
+
+tuneV8()
+giveWay()
+const { createImageChecker } = await import('./check-image.ts')
+
+const { options, input: modelInput, withPixels } = JSON.parse(process.argv[2]!) as ImageProcessData
+const checker = createImageChecker(options)
+const { signal } = new AbortController()
+setMaxListeners(0, signal) // one per image that waits for its turn
+
+async function answer({ id, encoded }: ImageRequest): Promise<ImageReply> {
+  try {
+    const bytes = encoded instanceof Uint8Array ? encoded : readPart(encoded)
+    const {
+      used,
+      isReencoded,
+      bytes: stored,
+      ...facts
+    } = await checker.check(bytes, signal, (decoded) => ({
+      ...(modelInput === undefined ? {} : { input: fitImage(decoded, modelInput) }),
+      ...(withPixels ? { decoded } : {}),
+    }))
+    const { decoded, ...input } = used
+    return {
+      id,
+      image: {
+        checked: { ...facts, ...input, ...(isReencoded ? { reencoded: stored } : {}) },
+        ...(decoded === undefined ? {} : { decoded }),
+      },
+    }
+  } catch (error) {
+    void dropped(encoded.length)
+    return error instanceof SampleError
+      ? { id, code: error.code, detail: error.message }
+      : { id, error: messageOf(error) }
+  }
+}
+
+/** It was written a moment ago, so it is in memory: waiting for a thread would take longer than reading. */
+function readPart({ path, offset, length }: FilePart): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  const file = fs.openSync(path, 'r')
+  try {
+    for (let done = 0; done < length;) {
+      const read = fs.readSync(file, bytes, done, length - done, offset + done)
+      if (read === 0) throw new Error(`${path} ends at byte ${offset + done}`)
+      done += read
+    }
+    return bytes
+  } finally {
+    fs.closeSync(file)
+  }
+}
+
+process.on('message', (request: ImageRequest) => {
+  void answer(request).then((reply) => {
+    if (process.connected) process.send?.(reply)
+  })
+})
+process.send?.(true satisfies ImageReply)
+process.on('disconnect', () => {
+  process.exit()
+})
+// A terminal sends its signals to the whole group; whoever started this process ends it.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined)
