@@ -155,7 +155,7 @@ export const imageOptionsSchema = z.strictObject({
   decodeTimeoutMs: z.number().int().min(1000).default(20_000),
   /** Processes that check images and fit them to the model. */
   processes: z.number().int().min(1).max(64).default(1),
-  /** Images decoded at the same time per process; more than UV_THREADPOOL_SIZE (4) gain nothing. */
+  /** Images decoded at the same time per process, as far as there are cores. */
   decoders: z.number().int().min(1).max(64).default(4),
 })
 

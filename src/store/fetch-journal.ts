@@ -7,6 +7,7 @@
 // what follows it, is ignored.
 
 import { randomBytes } from 'node:crypto'
+import { readSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -35,6 +36,8 @@ export interface FetchJournal {
 
 /** A power cut loses at most this much; a kill of the process alone loses nothing that was added. */
 const SYNC_EVERY_MS = 3_000
+/** Bytes that are read without waiting for a thread. */
+const MAX_SYNC_READ = 2 ** 20
 const PREFIX_BYTES = 12
 const MAX_HEADER_BYTES = 64 * 1024
 
@@ -131,7 +134,12 @@ function toFetched(handle: fs.FileHandle, { error }: Header, part: FilePart): Jo
 
 /** A function of its own, so that what waits to be read holds no body in memory. */
 function storedAt(handle: fs.FileHandle, part: FilePart): JournaledFetch {
-  return { part, read: () => readAt(handle, part.offset, part.length) }
+  // Whoever checked the image has just read it: waiting for a thread would take longer than reading.
+  const isSmall = part.length <= MAX_SYNC_READ
+  return {
+    part,
+    read: async () => (isSmall ? readSyncAt : readAt)(handle, part.offset, part.length),
+  }
 }
 
 function fieldsOf({ code, message, context }: SampleError): Header['error'] {
@@ -179,6 +187,16 @@ function parseJson(bytes: Buffer): unknown {
   } catch {
     return undefined
   }
+}
+
+function readSyncAt({ fd }: fs.FileHandle, offset: number, length: number): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  for (let done = 0; done < length;) {
+    const bytesRead = readSync(fd, bytes, done, length - done, offset + done)
+    if (bytesRead === 0) throw new Error(`the journal ends at byte ${offset + done}`)
+    done += bytesRead
+  }
+  return bytes
 }
 
 async function readAt(handle: fs.FileHandle, offset: number, length: number): Promise<Uint8Array> {
