@@ -91,13 +91,6 @@ export class Thread<Request, Reply> {
   }
 }
 
-/** Of the threads of a pool, the one with the fewest requests. */
-export function leastBusy<Request, Reply>(
-  threads: readonly Thread<Request, Reply>[],
-): Thread<Request, Reply> {
-  return threads.reduce((best, next) => (next.pending < best.pending ? next : best))
-}
-
 /** A reply and which of its buffers need not be copied. */
 export interface Answer<Reply> {
   readonly reply: Reply

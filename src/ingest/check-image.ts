@@ -3,9 +3,9 @@
 
 import { createHash } from 'node:crypto'
 import sharp, { type Metadata } from 'sharp'
-import { dropped } from '../core/v8.ts'
 import { SampleError, messageOf } from '../core/errors.ts'
 import type { DecodedImage, ImageFormat, LoadedImage, Size } from '../core/types.ts'
+import { dropped } from '../core/v8.ts'
 import { dhash } from './dhash.ts'
 import type { ImageOptions } from './fetch-options.ts'
 import { checkParts } from './image-parts.ts'
@@ -105,10 +105,8 @@ interface Header {
   /** More than 8 bits per channel. */
   readonly deep: boolean
   readonly cmyk: boolean
-  /** Of the decoded pixels: 8-bit RGB, or RGB with alpha. */
-  readonly pixelBytes: number
-  /** What the decoder holds of the whole image beside them, per pixel; 0 if it goes line by line. */
-  readonly decoderBytes: number
+  /** What decoding takes: 8-bit RGB or RGBA, and what the decoder holds of the whole image beside it. */
+  readonly bytesPerPixel: number
 }
 
 /** Decoding may take this much for each of `maxPixels`: what RGB takes, if the decoder holds no more. */
@@ -138,8 +136,7 @@ async function readHeader(
       frames: 1,
       deep: false,
       cmyk: false,
-      pixelBytes: 3,
-      decoderBytes: progressive ? COEFFICIENT_BYTES * samplesPerPixel : 0,
+      bytesPerPixel: 3 + (progressive ? COEFFICIENT_BYTES * samplesPerPixel : 0),
     }
   }
   let metadata: Metadata
@@ -168,8 +165,7 @@ async function readHeader(
     frames: pages,
     deep,
     cmyk: space === 'cmyk',
-    pixelBytes,
-    decoderBytes,
+    bytesPerPixel: pixelBytes + decoderBytes,
   }
 }
 
@@ -183,8 +179,8 @@ function checkPixels({ width, height }: Size, options: ImageOptions): void {
 
 /** @returns bytes that decoding takes at most */
 function checkMemory(header: Header, format: DecodableFormat, maxBytes: number): number {
-  const { width, height, pixelBytes, decoderBytes } = header
-  const needed = width * height * (pixelBytes + decoderBytes)
+  const { width, height, bytesPerPixel } = header
+  const needed = width * height * bytesPerPixel
   if (needed <= maxBytes) return needed
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`
   throw new SampleError(

@@ -4,6 +4,7 @@
 // bytes could hold it for hours, or take a gigabyte.
 
 import { SampleError } from '../core/errors.ts'
+import { EOI, SOS } from './jpeg-header.ts'
 import type { DecodableFormat } from './sniff.ts'
 
 /** Encoders write about ten; one for each coefficient would be 64. */
@@ -25,13 +26,11 @@ function viewOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-// Markers, ITU-T T.81 table B.1.
+// Markers without a length, ITU-T T.81 table B.1.
 const STUFFED = 0x00
 const TEM = 0x01
 const RST0 = 0xd0
 const SOI = 0xd8
-const EOI = 0xd9
-const SOS = 0xda
 
 function checkSegments(bytes: Buffer): void {
   let [scans, segments] = [0, 0]

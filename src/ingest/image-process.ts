@@ -8,6 +8,7 @@ import { fitImage } from '../core/model-input.ts'
 import { giveWay } from '../core/priority.ts'
 import type { FilePart } from '../core/types.ts'
 import { dropped, tuneV8 } from '../core/v8.ts'
+import { readPart } from '../store/read-part.ts'
 import type { ImageProcessData, ImageReply, ImageRequest } from './image-processes.ts'
 
 tuneV8()
@@ -21,7 +22,7 @@ setMaxListeners(0, signal) // one per image that waits for its turn
 
 async function answer({ id, encoded }: ImageRequest): Promise<ImageReply> {
   try {
-    const bytes = encoded instanceof Uint8Array ? encoded : readPart(encoded)
+    const bytes = encoded instanceof Uint8Array ? encoded : readFrom(encoded)
     const {
       used,
       isReencoded,
@@ -47,17 +48,10 @@ async function answer({ id, encoded }: ImageRequest): Promise<ImageReply> {
   }
 }
 
-/** It was written a moment ago, so it is in memory: waiting for a thread would take longer than reading. */
-function readPart({ path, offset, length }: FilePart): Uint8Array {
-  const bytes = Buffer.allocUnsafeSlow(length)
+function readFrom({ path, offset, length }: FilePart): Uint8Array {
   const file = fs.openSync(path, 'r')
   try {
-    for (let done = 0; done < length;) {
-      const read = fs.readSync(file, bytes, done, length - done, offset + done)
-      if (read === 0) throw new Error(`${path} ends at byte ${offset + done}`)
-      done += read
-    }
-    return bytes
+    return readPart(file, offset, length)
   } finally {
     fs.closeSync(file)
   }

@@ -14,8 +14,8 @@ export interface JpegHeader {
 const SOF0 = 0xc0
 const SOF1 = 0xc1
 const SOF2 = 0xc2
-const SOS = 0xda
-const EOI = 0xd9
+export const SOS = 0xda
+export const EOI = 0xd9
 const APP1 = 0xe1
 const APP14 = 0xee
 

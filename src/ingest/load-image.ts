@@ -3,10 +3,10 @@
 
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
-import { dropped } from '../core/v8.ts'
 import { SampleError } from '../core/errors.ts'
 import type { ModelInput } from '../core/model-input.ts'
 import type { CheckedImage, FilePart, ImageRef } from '../core/types.ts'
+import { dropped } from '../core/v8.ts'
 import type { FetchOptions, ImageOptions } from './fetch-options.ts'
 import { NO_HOOKS, type Hooks } from './hooks.ts'
 import { createFetcher, type FetcherDeps } from './fetch/fetcher.ts'

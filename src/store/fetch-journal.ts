@@ -7,7 +7,6 @@
 // what follows it, is ignored.
 
 import { randomBytes } from 'node:crypto'
-import { readSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
@@ -16,6 +15,7 @@ import { SampleError } from '../core/errors.ts'
 import { REASONS, type ReasonCode } from '../core/reasons.ts'
 import type { FilePart } from '../core/types.ts'
 import { naming } from './durable.ts'
+import { readPart } from './read-part.ts'
 import { namesIn, shardName, shardsFolder } from './shards.ts'
 
 /** An image that was received, or why there is none. */
@@ -134,12 +134,11 @@ function toFetched(handle: fs.FileHandle, { error }: Header, part: FilePart): Jo
 
 /** A function of its own, so that what waits to be read holds no body in memory. */
 function storedAt(handle: fs.FileHandle, part: FilePart): JournaledFetch {
-  // Whoever checked the image has just read it: waiting for a thread would take longer than reading.
-  const isSmall = part.length <= MAX_SYNC_READ
-  return {
-    part,
-    read: async () => (isSmall ? readSyncAt : readAt)(handle, part.offset, part.length),
-  }
+  // Whoever checked the image has just read it.
+  const { offset, length } = part
+  const read = async () =>
+    length <= MAX_SYNC_READ ? readPart(handle.fd, offset, length) : readAt(handle, offset, length)
+  return { part, read }
 }
 
 function fieldsOf({ code, message, context }: SampleError): Header['error'] {
@@ -187,16 +186,6 @@ function parseJson(bytes: Buffer): unknown {
   } catch {
     return undefined
   }
-}
-
-function readSyncAt({ fd }: fs.FileHandle, offset: number, length: number): Uint8Array {
-  const bytes = Buffer.allocUnsafeSlow(length)
-  for (let done = 0; done < length;) {
-    const bytesRead = readSync(fd, bytes, done, length - done, offset + done)
-    if (bytesRead === 0) throw new Error(`the journal ends at byte ${offset + done}`)
-    done += bytesRead
-  }
-  return bytes
 }
 
 async function readAt(handle: fs.FileHandle, offset: number, length: number): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
 
 import type { Transferable } from 'node:worker_threads'
 import { startWorker } from '../../core/start-worker.ts'
-import { leastBusy, Thread } from '../../core/thread.ts'
+import { Thread } from '../../core/thread.ts'
 import type { Candidate, Size } from '../../core/types.ts'
 import type { DetectOptions, GraphOutputs } from './postprocess.ts'
 
@@ -36,7 +36,8 @@ export function startBoxThreads(count: number): BoxThreads {
     detect: (request) => {
       const { phraseProb, boxReg, centerness } = request.outputs
       const buffers = [phraseProb, boxReg, centerness].map(({ buffer }) => buffer as Transferable)
-      return leastBusy(threads).request(request, buffers)
+      const leastBusy = threads.reduce((best, next) => (next.pending < best.pending ? next : best))
+      return leastBusy.request(request, buffers)
     },
     close: async () => {
       await Promise.all(threads.map((thread) => thread.close()))
