@@ -111,6 +111,39 @@ describe('accounting', () => {
     expect(rejects.every(({ key, row }) => Number(key.slice(-5)) === row % 7)).toBe(true)
   })
 
+  it('stores no image of a row that the teacher refuses', { timeout: SLOW }, async () => {
+    const folder = await temporaryFolder()
+    await fs.writeFile(path.join(folder, 'good.png'), await toyPicture(0))
+    const long = `${GOOD}, ${'another red square and '.repeat(5)}a dot`
+    const captions = [GOOD, long, GOOD, GOOD, long, ...Array<string>(2).fill(GOOD), long]
+    const files = path.join(folder, 'rows.jsonl')
+    const rows = captions.map((caption) => JSON.stringify({ image: 'good.png', caption }))
+    await fs.writeFile(files, rows.join('\n'))
+
+    const { codes } = await label(
+      folder,
+      { files },
+      {
+        image: { minSide: 16 },
+        prompt: { maxTokens: 12, overflow: 'drop' },
+        run: { samplesPerShard: 7, storeImages: 'always' },
+      },
+    )
+
+    expect(codes).toEqual(
+      captions.map((caption) => (caption === long ? 'prompt_too_long' : 'grounded')),
+    )
+    const stored: string[][] = []
+    for await (const shard of readCommittedShards(path.join(folder, 'run'))) {
+      const keys: string[] = []
+      for await (const { key } of shard.images()) keys.push(key)
+      stored.push(keys)
+    }
+    // The second shard has no image at all, and no archive.
+    const first = ['0000000000', '0000000002', '0000000003', '0000000005', '0000000006']
+    expect(stored).toEqual([first, []])
+  })
+
   it('refuses what repeats in a shard by knob, each with its code', { timeout: SLOW }, async () => {
     const folder = await temporaryFolder()
     const same = await makeJpeg({ width: 96, height: 96, seed: 1 }, 95)
