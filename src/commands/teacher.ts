@@ -184,7 +184,7 @@ async function bench(
       {
         images: samples,
         decode,
-        stream: (images) => mapOrdered(each(images), config.run.imagesAhead, load),
+        stream: (images) => mapOrdered(images, config.run.imagesAhead, load),
         seconds,
         signal,
       },
@@ -201,11 +201,6 @@ async function bench(
   } finally {
     await Promise.all([session.close(), boxes.close(), loader.close()])
   }
-}
-
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  await Promise.resolve()
-  yield* items
 }
 
 // What people see

@@ -4,7 +4,7 @@
 import net from 'node:net'
 import { SampleError } from '../core/errors.ts'
 import type { FetchOptions } from '../ingest/fetch-options.ts'
-import { hasGlobalIpv6, type HopAnswer } from '../ingest/fetch/fetcher.ts'
+import type { HopAnswer } from '../ingest/fetch/fetcher.ts'
 import {
   createAddressRule,
   isAddress,
@@ -12,7 +12,7 @@ import {
   parseTarget,
   stripBrackets,
 } from '../ingest/fetch/guard.ts'
-import { createDnsQuery, createResolver, type ResolvedAddress } from '../ingest/fetch/resolver.ts'
+import { asksIpv6, createResolver, type ResolvedAddress } from '../ingest/fetch/resolver.ts'
 import type { Finding } from './doctor.ts'
 import { mapOrdered } from './map-ordered.ts'
 
@@ -52,12 +52,7 @@ export async function lookUpHosts(
   texts: readonly string[],
 ): Promise<Lookups> {
   const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
-  const resolver = createResolver({
-    query: createDnsQuery(options.dnsServers, options.dnsTimeoutMs),
-    rule,
-    ipv6: asksIpv6(options),
-    timeoutMs: options.dnsTimeoutMs,
-  })
+  const resolver = createResolver(options, rule)
   const urls = texts.flatMap((text) => {
     try {
       return parseTarget(text, options.ports, rule)
@@ -83,7 +78,7 @@ export async function lookUpHosts(
   const results = []
   const hasRoom = (inFlight: readonly { readonly result?: unknown }[]) =>
     inFlight.filter(({ result }) => result === undefined).length < options.concurrency
-  for await (const result of mapOrdered(each(names), hasRoom, lookUp)) results.push(result)
+  for await (const result of mapOrdered(names, hasRoom, lookUp)) results.push(result)
   const seconds = (performance.now() - begun) / 1000
 
   const answered = results.filter((result) => result.answered)
@@ -346,14 +341,6 @@ export function judgeClock({ ahead }: Pick<AnswerLog, 'ahead'>, now = Date.now()
   return { check, status: isSure ? 'fail' : 'warn', detail, advice }
 }
 
-function asksIpv6({ ipv6 }: FetchOptions): boolean {
-  return ipv6 === 'auto' ? hasGlobalIpv6() : ipv6
-}
-
 function portOf(url: URL): number {
   return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
-}
-
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items
 }

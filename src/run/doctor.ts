@@ -244,9 +244,6 @@ async function tryRows(
       if ('code' in result) losses.add(result.code, result.detail)
       else phrased.push({ ...row, caption: result.caption })
     }
-    async function* each() {
-      yield* phrased
-    }
     const within = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
     setMaxListeners(0, within) // one listener per image in flight
     const load = async (row: SourceRow) => {
@@ -265,7 +262,7 @@ async function tryRows(
         throw error
       }
     }
-    for await (const error of mapOrdered(each(), config.run.imagesAhead, load)) {
+    for await (const error of mapOrdered(phrased, config.run.imagesAhead, load)) {
       if (error === undefined) kept++
       else if (error === 'late') late++
       else losses.add(error.code, error.message, error.context.host)

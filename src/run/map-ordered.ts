@@ -23,12 +23,13 @@ type Call<In, Out> =
  * @throws what the first failing call, in input order, has thrown; or the source's own error at once
  */
 export async function* mapOrdered<In, Out>(
-  source: AsyncIterable<In>,
+  source: AsyncIterable<In> | Iterable<In>,
   room: Room<In, Out>,
   map: (item: In) => Promise<Out>,
 ): AsyncGenerator<Out, void, undefined> {
   const hasRoom = typeof room === 'number' ? (calls: unknown[]) => calls.length < room : room
-  const iterator = source[Symbol.asyncIterator]()
+  const iterator =
+    Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   const calls: Call<In, Out>[] = []
   const running = new Set<Promise<void>>()
   let pull: Promise<void> | undefined
@@ -61,7 +62,7 @@ export async function* mapOrdered<In, Out>(
   /** Pulls one item at a time for as long as there is room. */
   const fill = () => {
     if (isEnded || pull !== undefined || (calls.length > 0 && !hasRoom(calls))) return
-    pull = iterator.next().then(
+    pull = Promise.resolve(iterator.next()).then(
       ({ done, value }) => {
         pull = undefined
         if (done === true) isEnded = true

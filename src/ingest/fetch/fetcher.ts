@@ -2,7 +2,6 @@
 // circuit -> site policy -> slot of its host -> request, per hop; then again after a delay if the
 // failure may pass.
 
-import os from 'node:os'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { getDomain } from 'tldts'
@@ -14,7 +13,7 @@ import { createCircuits } from './circuit.ts'
 import { createAddressRule, isAddress, localAddresses, parseTarget } from './guard.ts'
 import { createHostScheduler } from './host-scheduler.ts'
 import { headerRefusal, seenDirectives } from './opt-out.ts'
-import { createDnsQuery, createResolver, type DnsQuery } from './resolver.ts'
+import { createResolver, type DnsQuery } from './resolver.ts'
 import { backoff, parseRetryAfter } from './retry-after.ts'
 import { createSitePolicies } from './site-policy.ts'
 import { contentEncoding, createTransport, type ResponseHeaders } from './transport.ts'
@@ -94,13 +93,7 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
     userAgent: userAgent(options.contact),
     ca: deps.ca,
     rule,
-    resolver: createResolver({
-      query: deps.query ?? createDnsQuery(options.dnsServers, options.dnsTimeoutMs),
-      rule,
-      ipv6: options.ipv6 === 'auto' ? hasGlobalIpv6() : options.ipv6,
-      timeoutMs: options.dnsTimeoutMs,
-      now,
-    }),
+    resolver: createResolver(options, rule, { query: deps.query, now }),
   })
   const scheduler = createHostScheduler({
     concurrency: options.concurrency,
@@ -409,14 +402,6 @@ async function decodeBody(
     }
     throw new SampleError('body_encoding', `${name} cannot be decoded`, { cause: error })
   }
-}
-
-/** True if an interface of this machine has a global IPv6 address. */
-export function hasGlobalIpv6(): boolean {
-  const rule = createAddressRule({ allowAddresses: [], nat64: false, ownAddresses: [] })
-  return Object.values(os.networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .some((entry) => entry.family === 'IPv6' && rule(entry.address) === undefined)
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -2,8 +2,10 @@
 // to, so a second answer (DNS rebinding) is never asked for. Uses c-ares: no thread of libuv's pool.
 
 import { promises as dns } from 'node:dns'
+import os from 'node:os'
 import { SampleError, messageOf } from '../../core/errors.ts'
-import type { AddressRule } from './guard.ts'
+import type { FetchOptions } from '../fetch-options.ts'
+import { createAddressRule, type AddressRule } from './guard.ts'
 
 export interface DnsAnswer {
   readonly address: string
@@ -20,7 +22,7 @@ export interface ResolvedAddress {
 }
 
 /** Asks the given servers ("1.1.1.1:53"), or the system's when there are none. */
-export function createDnsQuery(servers: readonly string[], timeoutMs: number): DnsQuery {
+function createDnsQuery(servers: readonly string[], timeoutMs: number): DnsQuery {
   // Two tries inside the limit; the second one waits longer by c-ares' own rule.
   const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 3), tries: 2 })
   if (servers.length > 0) resolver.setServers([...servers])
@@ -28,11 +30,24 @@ export function createDnsQuery(servers: readonly string[], timeoutMs: number): D
     family === 4 ? resolver.resolve4(host, { ttl: true }) : resolver.resolve6(host, { ttl: true })
 }
 
-export interface ResolverOptions {
-  readonly query: DnsQuery
-  readonly rule: AddressRule
-  readonly ipv6: boolean
-  readonly timeoutMs: number
+/** True if an interface of this machine has a global IPv6 address. */
+function hasGlobalIpv6(): boolean {
+  const rule = createAddressRule({ allowAddresses: [], nat64: false, ownAddresses: [] })
+  return Object.values(os.networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .some((entry) => entry.family === 'IPv6' && rule(entry.address) === undefined)
+}
+
+/** Whether names are asked for IPv6 addresses. */
+export function asksIpv6({ ipv6 }: Pick<FetchOptions, 'ipv6'>): boolean {
+  return ipv6 === 'auto' ? hasGlobalIpv6() : ipv6
+}
+
+type ResolverOptions = Pick<FetchOptions, 'dnsServers' | 'dnsTimeoutMs' | 'ipv6'>
+
+/** What tests replace. */
+export interface ResolverDeps {
+  readonly query?: DnsQuery | undefined
   readonly now?: () => number
 }
 
@@ -58,12 +73,21 @@ const MIN_TTL_S = 1
 // A name that does not exist, or whose servers are ill, is asked again after this long.
 const NEGATIVE_MS = { dns_nxdomain: 300_000, other: 5_000 }
 
-export function createResolver(options: ResolverOptions): Resolver {
-  const now = options.now ?? Date.now
+export function createResolver(
+  options: ResolverOptions,
+  rule: AddressRule,
+  { query, now = Date.now }: ResolverDeps = {},
+): Resolver {
+  const questions: Questions = {
+    query: query ?? createDnsQuery(options.dnsServers, options.dnsTimeoutMs),
+    rule,
+    ipv6: asksIpv6(options),
+    timeoutMs: options.dnsTimeoutMs,
+  }
   const cache = new Map<string, Entry>()
 
   const lookUp = (host: string): Entry => {
-    const asked = ask(host, options)
+    const asked = ask(host, questions)
     const entry: Entry = { answer: asked.then((found) => found.addresses), expires: Infinity }
     asked.then(
       (found) => {
@@ -102,7 +126,14 @@ interface Found {
   readonly ttl: number
 }
 
-async function ask(host: string, options: ResolverOptions): Promise<Found> {
+interface Questions {
+  readonly query: DnsQuery
+  readonly rule: AddressRule
+  readonly ipv6: boolean
+  readonly timeoutMs: number
+}
+
+async function ask(host: string, options: Questions): Promise<Found> {
   const answers = await allAnswers(host, options)
   const addresses: ResolvedAddress[] = []
   let reason: string | undefined
@@ -119,7 +150,7 @@ async function ask(host: string, options: ResolverOptions): Promise<Found> {
 
 type FamilyAnswer = DnsAnswer & { readonly family: 4 | 6 }
 
-async function allAnswers(host: string, options: ResolverOptions): Promise<FamilyAnswer[]> {
+async function allAnswers(host: string, options: Questions): Promise<FamilyAnswer[]> {
   // RFC 6761: these names never leave the machine, whatever a server says.
   if (host === 'localhost' || host.endsWith('.localhost')) {
     return [

@@ -6,9 +6,9 @@ import { Agent, request, type Dispatcher } from 'undici'
 import { InputError, SampleError, ShardError } from '../../core/errors.ts'
 import { retryOf } from '../../core/reasons.ts'
 import type { FetchOptions } from '../fetch-options.ts'
-import { hasGlobalIpv6, userAgent } from '../fetch/fetcher.ts'
+import { userAgent } from '../fetch/fetcher.ts'
 import { createAddressRule, localAddresses, parseTarget } from '../fetch/guard.ts'
-import { createDnsQuery, createResolver } from '../fetch/resolver.ts'
+import { createResolver } from '../fetch/resolver.ts'
 import { parseRetryAfter } from '../fetch/retry-after.ts'
 import { guardedConnector } from '../fetch/transport.ts'
 import type { FilesDeps, SourceFiles } from './files.ts'
@@ -36,12 +36,7 @@ export function createHttpFiles(
       rule,
       ca: deps.ca,
       caFile: options.caFile,
-      resolver: createResolver({
-        query: deps.query ?? createDnsQuery(options.dnsServers, options.dnsTimeoutMs),
-        rule,
-        ipv6: options.ipv6 === 'auto' ? hasGlobalIpv6() : options.ipv6,
-        timeoutMs: options.dnsTimeoutMs,
-      }),
+      resolver: createResolver(options, rule, { query: deps.query }),
     }),
     connections: 8,
     pipelining: 1,
