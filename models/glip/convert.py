@@ -1,7 +1,7 @@
 """From a checkpoint to a teacher folder: model.onnx, vocab.txt and teacher.json.
 
     python -m glip.convert --checkpoint glip_tiny_model_o365_goldg_cc_sbu.pth --vocab vocab.txt --to DIR
-    python -m glip.convert --checkpoint work/nano/checkpoint.pt --to ../teachers/glip-nano --id glip-nano
+    python -m glip.convert --checkpoint training/nano/checkpoint.pt --to ../teachers/glip-nano --id glip-nano
 
 The variant follows from the shapes of the weights. Nothing is kept unless ONNX Runtime and PyTorch agree.
 """

@@ -1,7 +1,7 @@
 """Trains glip-nano from scratch on rendered scenes; resumes where it stopped.
 
-    python -m glip.train --to work/nano --hours 2
-    python -m glip.train --to work/more --init work/nano/checkpoint.pt --steps 10000 --lr 5e-4
+    python -m glip.train --to training/nano --hours 2
+    python -m glip.train --to training/more --init training/nano/checkpoint.pt --steps 10000 --lr 5e-4
 
 Writes to the work folder: checkpoint.pt (weights, their moving average, optimiser, step), log.jsonl (one
 line per report and per validation), step-N.png (validation pictures). The same seed, batch size and
@@ -271,7 +271,7 @@ def _out_of_time(world: int, late: bool) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--to", type=Path, default=Path("work/nano"), help="work folder; continues what is in it")
+    parser.add_argument("--to", type=Path, default=Path("training/nano"), help="work folder; continues what is in it")
     parser.add_argument("--init", type=Path, help="checkpoint whose averaged weights a new training starts from")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--batch", type=int, default=8, help="scenes per process and step")
