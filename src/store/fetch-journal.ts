@@ -14,7 +14,7 @@ import { z } from 'zod'
 import { SampleError } from '../core/errors.ts'
 import { REASONS, type ReasonCode } from '../core/reasons.ts'
 import type { FilePart } from '../core/types.ts'
-import { naming } from './durable.ts'
+import { createAppendedFile } from './appended-file.ts'
 import { readPart } from './read-part.ts'
 import { namesIn, shardName, shardsFolder } from './shards.ts'
 
@@ -72,9 +72,9 @@ export async function openFetchJournal(
   }
   const name = `.${shardName(shard)}.v${version}.journal-${randomBytes(8).toString('hex')}`
   const own = path.join(shardsFolder(runDir), name)
-  const writer = createWriter(own)
+  const writer = createAppendedFile(own, SYNC_EVERY_MS)
   const close = async () => {
-    await writer.close()
+    await writer.close().catch(() => undefined) // whoever added to it has been told
     await Promise.all(handles.splice(0).map((handle) => handle.close()))
   }
   return {
@@ -196,88 +196,4 @@ async function readAt(handle: fs.FileHandle, offset: number, length: number): Pr
     done += bytesRead
   }
   return bytes
-}
-
-/** Parts that one call takes at most, by POSIX. */
-const MAX_PARTS = 1024
-
-async function writeAll(handle: fs.FileHandle, parts: readonly Uint8Array[]): Promise<void> {
-  for (let next = 0, skip = 0; next < parts.length;) {
-    const [first, ...others] = parts.slice(next, next + MAX_PARTS)
-    let { bytesWritten: left } = await handle.writev([first!.subarray(skip), ...others])
-    // A disk that is nearly full takes a part.
-    for (left += skip; next < parts.length && left >= parts[next]!.length; next++) {
-      left -= parts[next]!.length
-    }
-    skip = left
-  }
-}
-
-interface Appended {
-  readonly handle: fs.FileHandle
-  /** Of the record in the file. */
-  readonly end: number
-}
-
-interface Pending {
-  readonly record: readonly Uint8Array[]
-  readonly resolve: (appended: Appended) => void
-  readonly reject: (error: unknown) => void
-}
-
-/**
- * Makes the file with the first record and syncs it now and then. What comes while a write is under
- * way goes into the next one together, so that a slow disk delays everybody by one write.
- */
-function createWriter(file: string) {
-  let opened: fs.FileHandle | undefined
-  let size = 0
-  let pending: Pending[] = []
-  let writing: Promise<void> | undefined
-  let timer: NodeJS.Timeout | undefined
-
-  const write = async (batch: readonly Pending[]): Promise<void> => {
-    opened ??= await fs.open(file, 'wx+')
-    const handle = opened
-    await writeAll(
-      handle,
-      batch.flatMap(({ record }) => record),
-    )
-    for (const { record, resolve } of batch) {
-      size += record.reduce((sum, part) => sum + part.length, 0)
-      resolve({ handle, end: size })
-    }
-    timer ??= setTimeout(() => {
-      timer = undefined
-      handle.datasync().catch(() => undefined) // the next append meets the same disk and says so
-    }, SYNC_EVERY_MS).unref()
-  }
-  const drain = async () => {
-    while (pending.length > 0) {
-      const batch = pending
-      pending = []
-      try {
-        await naming(file, () => write(batch))
-      } catch (error) {
-        for (const { reject } of batch) reject(error)
-      }
-    }
-    writing = undefined
-  }
-  return {
-    append: (record: readonly Uint8Array[]) =>
-      new Promise<Appended>((resolve, reject) => {
-        pending.push({ record, resolve, reject })
-        writing ??= drain()
-      }),
-    close: async () => {
-      await writing
-      clearTimeout(timer)
-      const handle = opened
-      opened = undefined
-      if (handle === undefined) return
-      await handle.datasync().catch(() => undefined)
-      await handle.close()
-    },
-  }
 }

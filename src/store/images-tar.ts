@@ -2,17 +2,16 @@
 // fixed headers, so that equal images give equal bytes.
 
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import fs from 'node:fs/promises'
-import { pipeline } from 'node:stream/promises'
-import { Transform } from 'node:stream'
-import { extract, pack } from 'tar-stream'
+import { extract } from 'tar-stream'
 import { InputError, messageOf } from '../core/errors.ts'
 import type { ImageFormat } from '../core/types.ts'
+import { createAppendedFile } from './appended-file.ts'
 import { naming, type FileDigest } from './durable.ts'
 
 export interface ImagesTarWriter {
-  /** Resolves when the bytes have been handed on; await it before the next call. */
+  /** Resolves when there is room for more; await it before the next call. @throws FatalError when the disk refuses */
   add(key: string, format: ImageFormat, bytes: Uint8Array): Promise<void>
   /** Ends the archive and syncs it to disk. */
   close(): Promise<FileDigest>
@@ -20,57 +19,69 @@ export interface ImagesTarWriter {
   abort(): Promise<void>
 }
 
-const MODE = 0o644
+/** Bytes that may wait for the disk before `add` does. */
+const MAX_WAITING = 2 ** 20
+const BLOCK = 512
+const PADDING = Buffer.alloc(2 * BLOCK)
 
 export function createImagesTar(file: string): ImagesTarWriter {
-  const archive = pack()
+  const archive = createAppendedFile(file)
   const hash = createHash('sha256')
   let size = 0
-  const digest = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk)
-      size += chunk.length
-      done(null, chunk)
-    },
-  })
-  const written = naming(file, () =>
-    pipeline(archive, digest, createWriteStream(file, { flags: 'wx', flush: true })),
-  )
-  written.catch(() => undefined) // whoever awaits next sees the error
+  let waiting = 0
+  let failure: { readonly error: unknown } | undefined
+  const append = async (...piece: readonly Uint8Array[]) => {
+    if (failure !== undefined) throw failure.error
+    let length = 0
+    for (const part of piece) {
+      hash.update(part)
+      length += part.length
+    }
+    size += length
+    waiting += length
+    const appended = archive.append(piece).then(() => {
+      waiting -= length
+    })
+    appended.catch((error: unknown) => (failure = { error })) // the next call says so
+    if (waiting > MAX_WAITING) await appended
+  }
   return {
-    async add(key, format, bytes) {
-      const header = {
-        name: `${key}.${format}`,
-        size: bytes.length,
-        mode: MODE,
-        mtime: new Date(0),
-      }
-      const entered = new Promise<void>((resolve, reject) => {
-        const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length) // no copy
-        const entry = archive.entry(header, content, (error) => {
-          if (error) reject(error)
-          else resolve()
-        })
-        entry.on('error', reject) // of a failed archive; without a listener it ends the process
-      })
-      try {
-        // The entry's callback never comes once the stream below has failed.
-        await Promise.race([entered, written])
-      } catch (error) {
-        await written // an archive whose stream has failed says no more than that it is closed
-        throw error
-      }
-    },
+    add: (key, format, bytes) =>
+      append(
+        encodeHeader(`${key}.${format}`, bytes.length),
+        bytes,
+        PADDING.subarray(0, -bytes.length & (BLOCK - 1)),
+      ),
     async close() {
-      if (!archive.destroyed) archive.finalize()
-      await written
+      await append(PADDING)
+      await archive.close()
       return { size, sha256: hash.digest('hex') }
     },
     async abort() {
-      archive.destroy()
-      await written.catch(() => undefined)
+      await archive.close().catch(() => undefined)
     },
   }
+}
+
+/** Of a regular file in ustar (POSIX.1-1988): fields of octal digits at fixed places, by nobody, of 1970. */
+function encodeHeader(name: string, size: number): Uint8Array {
+  const header = Buffer.alloc(BLOCK)
+  if (name.length > 100 || size >= 8 ** 11) throw new RangeError(`${name}, ${size} bytes: no ustar`)
+  const octal = (value: number, digits: number) => `${value.toString(8).padStart(digits, '0')} `
+  header.write(name, 0, 'latin1')
+  header.write(octal(0o644, 6), 100) // mode
+  header.write(octal(0, 6), 108) // owner
+  header.write(octal(0, 6), 116) // group
+  header.write(octal(size, 11), 124)
+  header.write(octal(0, 11), 136) // time of change
+  header.write('        0', 148) // checksum, taken as blank while it is computed; type
+  header.write('ustar\x0000', 257)
+  header.write(octal(0, 6), 329) // device
+  header.write(octal(0, 6), 337)
+  let sum = 0
+  for (const byte of header) sum += byte
+  header.write(`${octal(sum, 6)}\0`, 148)
+  return header
 }
 
 export interface StoredImage {

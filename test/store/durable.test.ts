@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
 import { FatalError } from '../../src/core/errors.ts'
 import { failedWrite, makeFolder, publishFile, writeSynced } from '../../src/store/durable.ts'
@@ -93,6 +95,25 @@ describe('images.tar', () => {
       read.push({ key, bytes })
     }
     expect(read).toEqual(images)
+  })
+
+  it('is what tar-stream would write', async () => {
+    const file = path.join(await temporaryFolder(), 'images.tar')
+    const reference = pack()
+    const tar = createImagesTar(file)
+    for (const size of [0, 1, 511, 512, 513, 70_000]) {
+      const key = String(size).padStart(10, '0')
+      const bytes = Buffer.alloc(size, size + 1)
+      await tar.add(key, 'jpg', bytes)
+      reference.entry({ name: `${key}.jpg`, mode: 0o644, mtime: new Date(0) }, bytes)
+    }
+    reference.finalize()
+
+    const { size } = await tar.close()
+
+    const expected = await buffer(reference)
+    expect((await fs.readFile(file)).equals(expected)).toBe(true)
+    expect(size).toBe(expected.length)
   })
 
   it('names a full disk in the image after the one that filled it, too', async (test) => {
