@@ -5,7 +5,7 @@ import { setMaxListeners } from 'node:events'
 import fs from 'node:fs'
 import { messageOf, SampleError } from '../core/errors.ts'
 import { fitImage } from '../core/model-input.ts'
-import { giveWay } from '../core/priority.ts'
+import { giveWay, letThreadsFinish } from '../core/priority.ts'
 import type { FilePart } from '../core/types.ts'
 import { dropped, tuneV8 } from '../core/v8.ts'
 import { readPart } from '../store/read-part.ts'
@@ -13,6 +13,7 @@ import type { ImageProcessData, ImageReply, ImageRequest } from './image-process
 
 tuneV8()
 giveWay()
+letThreadsFinish()
 const { createImageChecker } = await import('./check-image.ts')
 
 const { options, input: modelInput, withPixels } = JSON.parse(process.argv[2]!) as ImageProcessData

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -63,6 +64,31 @@ describe('processes for images', () => {
       input: { resized: { width: 96, height: 64 }, padded: { width: 96, height: 64 } },
     })
     expect(second).toEqual(first)
+  })
+
+  it('let threads finish that others wait for', async (test) => {
+    if (spawnSync('chrt', ['-b', '0', 'true']).status !== 0) return test.skip('no chrt here')
+    const SCHED_BATCH = 3
+    const children = `/proc/self/task/${process.pid}/children`
+    const before = (await fs.readFile(children, 'utf8')).split(' ')
+
+    await start().check(jpeg)
+
+    const [child] = (await fs.readFile(children, 'utf8'))
+      .split(' ')
+      .filter((pid) => !before.includes(pid))
+    const policies = async () => {
+      const threads = await fs.readdir(`/proc/${child}/task`)
+      return Promise.all(
+        threads.map(async (thread) => {
+          const stat = await fs.readFile(`/proc/${child}/task/${thread}/stat`, 'utf8')
+          return Number(stat.split(') ')[1]!.split(' ')[38]) // field 41 of proc(5), without two
+        }),
+      )
+    }
+    await vi.waitFor(async () => {
+      expect(new Set(await policies())).toEqual(new Set([SCHED_BATCH]))
+    })
   })
 
   it('lose one image to a crash, and no other', { timeout: 60_000 }, async () => {
