@@ -29,7 +29,7 @@ const module = (await import(pathToFileURL(path.join(FOLDER, `${name}.ts`)).href
 const { benchmark } = module
 const { values } = parseArgs({
   args: rest.map((arg, index) =>
-    arg === '--json' && (rest[index + 1] ?? '-').startsWith('-') ? `--json=${STDOUT}` : arg,
+    arg === '--json' && (rest[index + 1] ?? '--').startsWith('--') ? `--json=${STDOUT}` : arg,
   ),
   options: { json: { type: 'string' }, ...benchmark.options },
 })

@@ -18,6 +18,8 @@ export interface AppendedFile {
    * @throws FatalError when the disk refuses; so does every later call, because a part may have been written
    */
   append(piece: readonly Uint8Array[]): Promise<Appended>
+  /** Resolves when less than 1 MiB waits, for whoever does not wait for each piece. @throws as append */
+  room(): Promise<void>
   /** Writes what waits, syncs and closes. @throws as append */
   close(): Promise<void>
 }
@@ -94,6 +96,10 @@ export function createAppendedFile(file: string, syncEveryMs?: number): Appended
         if (waitingBytes >= GATHER_BYTES) flush()
         else gathering ??= setTimeout(flush, GATHER_MS)
       }),
+    room: async () => {
+      if (waitingBytes >= GATHER_BYTES) await written
+      if (failure !== undefined) throw failure.error
+    },
     close: async () => {
       flush()
       await written

@@ -19,43 +19,26 @@ export interface ImagesTarWriter {
   abort(): Promise<void>
 }
 
-/** Bytes that may wait for the disk before `add` does. */
-const MAX_WAITING = 2 ** 20
 const BLOCK = 512
 const PADDING = Buffer.alloc(2 * BLOCK)
 
 export function createImagesTar(file: string): ImagesTarWriter {
   const archive = createAppendedFile(file)
   const hash = createHash('sha256')
-  let size = 0
-  let waiting = 0
-  let failure: { readonly error: unknown } | undefined
-  const append = async (...piece: readonly Uint8Array[]) => {
-    if (failure !== undefined) throw failure.error
-    let length = 0
-    for (const part of piece) {
-      hash.update(part)
-      length += part.length
-    }
-    size += length
-    waiting += length
-    const appended = archive.append(piece).then(() => {
-      waiting -= length
-    })
-    appended.catch((error: unknown) => (failure = { error })) // the next call says so
-    if (waiting > MAX_WAITING) await appended
+  const append = (...piece: readonly Uint8Array[]) => {
+    for (const part of piece) hash.update(part)
+    return archive.append(piece)
   }
   return {
-    add: (key, format, bytes) =>
-      append(
-        encodeHeader(`${key}.${format}`, bytes.length),
-        bytes,
-        PADDING.subarray(0, -bytes.length & (BLOCK - 1)),
-      ),
+    async add(key, format, bytes) {
+      const header = encodeHeader(`${key}.${format}`, bytes.length)
+      const padding = PADDING.subarray(0, -bytes.length & (BLOCK - 1))
+      append(header, bytes, padding).catch(() => undefined) // the next line says so, now or next time
+      await archive.room()
+    },
     async close() {
-      await append(PADDING)
-      await archive.close()
-      return { size, sha256: hash.digest('hex') }
+      const [{ end }] = await Promise.all([append(PADDING), archive.close()])
+      return { size: end, sha256: hash.digest('hex') }
     },
     async abort() {
       await archive.close().catch(() => undefined)
