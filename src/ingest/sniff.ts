@@ -8,27 +8,27 @@ export type DecodableFormat = (typeof imageFormats)[number]
 
 export type SniffedFormat = DecodableFormat | 'svg' | 'heic' | 'bmp' | 'ico' | 'jxl' | 'jp2' | 'psd'
 
-const text = new TextDecoder('latin1')
-
 /**
  * @param head the first 32 bytes or more; SVG is found within the first 1024
  * @returns undefined when the bytes are no image format known here
  */
 function sniffFormat(head: Uint8Array): SniffedFormat | undefined {
-  const start = text.decode(head.subarray(0, 16))
+  // A byte a character. TextDecoder's "latin1" is windows-1252, which maps 0x80 to 0x9f elsewhere.
+  const text = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+  const start = text.toString('latin1', 0, 16)
   if (start.startsWith('\xff\xd8\xff')) return 'jpg'
   if (start.startsWith('\x89PNG\r\n\x1a\n')) return 'png'
   if (start.startsWith('GIF87a') || start.startsWith('GIF89a')) return 'gif'
   if (start.startsWith('RIFF') && start.slice(8, 12) === 'WEBP') return 'webp'
   if (start.startsWith('II*\0') || start.startsWith('MM\0*')) return 'tiff'
-  if (start.slice(4, 8) === 'ftyp') return sniffHeif(text.decode(head.subarray(8, 32)))
+  if (start.slice(4, 8) === 'ftyp') return sniffHeif(text.toString('latin1', 8, 32))
   if (start.startsWith('BM')) return 'bmp'
   if (start.startsWith('\0\0\x01\0')) return 'ico'
   if (start.startsWith('\xff\x0a') || start.startsWith('\0\0\0\x0cJXL ')) return 'jxl'
   if (start.startsWith('\0\0\0\x0cjP  ') || start.startsWith('\xff\x4f\xff\x51')) return 'jp2'
   if (start.startsWith('8BPS')) return 'psd'
   return /^(\xef\xbb\xbf)?\s*(<\?xml[\s\S]*?)?(<!--[\s\S]*?-->\s*)?(<!DOCTYPE svg[\s\S]*?)?<svg[\s>]/i.test(
-    text.decode(head.subarray(0, 1024)),
+    text.toString('latin1', 0, 1024),
   )
     ? 'svg'
     : undefined

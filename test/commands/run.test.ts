@@ -3,7 +3,7 @@ import path from 'node:path'
 import YAML from 'yaml'
 import { describe, expect, it } from 'vitest'
 import { groundmill } from '../helpers/groundmill.ts'
-import { runMain } from '../helpers/run-main.ts'
+import { runMain } from '../helpers/main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { makeToyDataset } from '../helpers/toy-dataset.ts'
 

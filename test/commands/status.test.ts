@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { publishManifest } from '../../src/store/run-manifest.ts'
 import { beginAttempt, createShardsFolder } from '../../src/store/shards.ts'
 import { makeCommit, makeManifest } from '../helpers/commits.ts'
-import { runMain } from '../helpers/run-main.ts'
+import { runMain } from '../helpers/main.ts'
 import { makeRow, makeRun as makeGroundings } from '../helpers/runs.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 

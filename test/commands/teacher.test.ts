@@ -2,7 +2,7 @@ import { readdir, rm, truncate } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { runMain } from '../helpers/io.ts'
+import { runMain } from '../helpers/main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { rehash, TOY, toyCopy } from '../teacher/toy.ts'
 

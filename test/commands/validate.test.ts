@@ -2,7 +2,7 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { exportTo, type ExportSpec } from '../helpers/exports.ts'
-import { runMain } from '../helpers/io.ts'
+import { runMain } from '../helpers/main.ts'
 import { makeRow, makeRun } from '../helpers/runs.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 

@@ -1,29 +1,24 @@
-// The command line inside this process: several times faster than a process each, where nothing is to
-// be killed.
+// The program inside the test's own process: several times faster than a process each, where nothing is
+// to be killed.
 
-import { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { main } from '../../src/cli.ts'
+import { collector } from './collector.ts'
 
-export interface Answer {
+export interface MainEnded {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-export async function runMain(...argv: string[]): Promise<Answer> {
-  const output = { stdout: '', stderr: '' }
-  const collect = (name: 'stdout' | 'stderr') =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        output[name] += chunk.toString()
-        done()
-      },
-    })
+/** Runs a command as the shell would, without a process. */
+export async function runMain(...argv: string[]): Promise<MainEnded> {
+  const [stdout, stderr] = [collector(), collector()]
   const code = await main(argv, {
     stdin: Readable.from([]),
-    stdout: collect('stdout'),
-    stderr: collect('stderr'),
+    stdout: stdout.stream,
+    stderr: stderr.stream,
     signal: new AbortController().signal,
   })
-  return { code, ...output }
+  return { code, stdout: stdout.text(), stderr: stderr.text() }
 }

@@ -1,11 +1,11 @@
-import { PassThrough } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { createProgress, formatSeconds } from '../../src/run/progress.ts'
+import { collector } from '../helpers/collector.ts'
 
 function terminal(isTTY: boolean) {
-  const stream = new PassThrough()
+  const { stream, text } = collector()
   const stderr = Object.assign(stream, { isTTY, columns: 120, cursorTo: () => true })
-  return { stderr, text: () => String(stream.read() ?? '') }
+  return { stderr, text }
 }
 
 describe('createProgress', () => {
