@@ -7,7 +7,7 @@ import { main } from '../src/cli.ts'
 import { loadConfig } from '../src/config.ts'
 import { filterRun } from '../src/filter/filter-run.ts'
 import { openManifest } from '../src/store/run-manifest.ts'
-import { readCommittedShards } from '../src/store/shards.ts'
+import { readCommittedShards } from '../src/store/posix/shards.ts'
 import { drawSheet, type SheetSample } from './picture-sheet.ts'
 import { readGold, scoreImage } from './score-gold.ts'
 

@@ -9,13 +9,9 @@ import { nearest } from './core/nearest.ts'
 import type { Json } from './core/types.ts'
 import { exportOptionsSchema } from './export/options.ts'
 import { balanceOptionsSchema, filterOptionsSchema } from './filter/options.ts'
-import {
-  fetchOptionsSchema,
-  fetchVolatile,
-  imageOptionsSchema,
-  imageVolatile,
-  sourceOptionsSchema,
-} from './ingest/options.ts'
+import { fetchOptionsSchema, fetchVolatile } from './ingest/fetch/options.ts'
+import { imageOptionsSchema, imageVolatile } from './ingest/image/options.ts'
+import { sourceOptionsSchema } from './ingest/source/options.ts'
 import { captionOptionsSchema, phraseOptionsSchema, phraseVolatile } from './nlp/options.ts'
 import { runOptionsSchema, runVolatile } from './run/options.ts'
 import { promptOptionsSchema, teacherOptionsSchema, teacherVolatile } from './teacher/options.ts'

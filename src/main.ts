@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The program: real streams and signals around main().
 
-import { tuneV8 } from './core/v8.ts'
+import { tuneV8 } from './system/v8.ts'
 
 tuneV8()
 // Loaded after, since loading alone makes young generations grow.

@@ -6,17 +6,17 @@ import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
 import { loadConfig, type Config } from '../../src/config.ts'
-import { openSource } from '../../src/ingest/source.ts'
+import { openSource } from '../../src/ingest/source/source.ts'
 import { beginRun, identifyRun, planShards } from '../../src/run/open-run.ts'
 import { COMMIT_FORMAT } from '../../src/store/commit-record.ts'
-import { writeSynced } from '../../src/store/durable.ts'
+import { writeSynced } from '../../src/store/posix/durable.ts'
 import { encodeGroundings } from '../../src/store/groundings.ts'
 import {
   beginAttempt,
   createShardsFolder,
   GROUNDINGS_FILE,
   REJECTS_FILE,
-} from '../../src/store/shards.ts'
+} from '../../src/store/posix/shards.ts'
 import type { GroundingRow, Shard } from '../../src/core/types.ts'
 import { buildProgram, costOf, formatCost, runProgram, type Cost } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'

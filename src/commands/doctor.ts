@@ -1,5 +1,5 @@
 import { loadConfig } from '../config.ts'
-import { diagnose, type Finding } from '../run/doctor.ts'
+import { diagnose, type Finding } from '../doctor/doctor.ts'
 import { collect, positiveInt, type RegisterCommand } from './command.ts'
 
 interface Flags {

@@ -5,7 +5,7 @@ import { loadConfig } from '../config.ts'
 import { InputError } from '../core/errors.ts'
 import { createPhraseExtractor } from '../nlp/extractor.ts'
 import type { Explanation, PhraseInput, PhraseResult } from '../nlp/find-phrases.ts'
-import { mapOrdered } from '../run/map-ordered.ts'
+import { mapOrdered } from '../system/map-ordered.ts'
 import { collect, positiveInt, type RegisterCommand } from './command.ts'
 import { readJsonLines, writeJsonLines, type JsonLine } from './json-lines.ts'
 

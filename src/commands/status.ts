@@ -3,7 +3,7 @@ import { formatSummary } from '../run/format-summary.ts'
 import { readHostFailures, type HostFailures } from '../run/host-failures.ts'
 import { readFailures, summarize } from '../run/summary.ts'
 import { openManifest } from '../store/run-manifest.ts'
-import { readCommits, readCommittedShards } from '../store/shards.ts'
+import { readCommits, readCommittedShards } from '../store/posix/shards.ts'
 import { positiveInt, type RegisterCommand } from './command.ts'
 
 interface Flags {

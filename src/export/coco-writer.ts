@@ -1,7 +1,7 @@
 // Files in COCO's layout. Images stream into the file itself, annotations into one beside it that is appended at
 // the end, so that memory does not grow with the data.
 
-import { shardName } from '../store/shards.ts'
+import { shardName } from '../store/posix/shards.ts'
 import { VERSION } from '../version.ts'
 import { cocoCategories, cocoEntries, type CocoEntries, type CocoIds } from './coco.ts'
 import type { ExportWriter, WriterContext } from './export-run.ts'

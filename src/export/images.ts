@@ -4,8 +4,8 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import { ConfigError, InputError } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
-import { codeOf, makeFolder, naming } from '../store/durable.ts'
-import { shardName, type CommittedShard } from '../store/shards.ts'
+import { codeOf, makeFolder, naming } from '../store/posix/durable.ts'
+import { shardName, type CommittedShard } from '../store/posix/shards.ts'
 import type { ExportOptions } from './options.ts'
 
 /**

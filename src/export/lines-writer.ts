@@ -1,6 +1,6 @@
 // JSON Lines files: ODVG, with label_map.json for its detection variant, and our own records.
 
-import { shardName } from '../store/shards.ts'
+import { shardName } from '../store/posix/shards.ts'
 import type { ExportWriter, WriterContext } from './export-run.ts'
 import { jsonlRecord } from './jsonl.ts'
 import { labelMap, odvgDetection, odvgGrounding } from './odvg.ts'

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { ConfigError } from '../core/errors.ts'
-import { codeOf, makeFolder, naming, syncFolder, type FileDigest } from '../store/durable.ts'
-import { isDead, ownerOf, ownName } from '../store/owner.ts'
+import { codeOf, makeFolder, naming, syncFolder, type FileDigest } from '../store/posix/durable.ts'
+import { isDead, ownerOf, ownName } from '../store/posix/owner.ts'
 import { EXPORT_RECORD } from './export-record.ts'
 
 const FLUSH_AT = 1 << 20

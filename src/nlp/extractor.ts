@@ -2,7 +2,7 @@
 // in shared memory which caption it is at, so that one that hangs can be cut out and named.
 
 import type { Worker, WorkerOptions } from 'node:worker_threads'
-import { startWorker } from '../core/start-worker.ts'
+import { startWorker } from '../system/start-worker.ts'
 import type { PhraseInput, PhraseResult } from './find-phrases.ts'
 import type { CaptionOptions, PhraseOptions } from './options.ts'
 

@@ -1,7 +1,7 @@
 // One thread of the extractor's pool: reads captions, says in shared memory which one it is at.
 
 import { parentPort, workerData } from 'node:worker_threads'
-import { giveWay } from '../core/priority.ts'
+import { giveWay } from '../system/priority.ts'
 import type { WorkerData, WorkerReply, WorkerRequest } from './extractor.ts'
 import { createPhraseFinder, type PhraseResult } from './find-phrases.ts'
 

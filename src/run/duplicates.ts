@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import { SampleError } from '../core/errors.ts'
 import type { GroundingRow, LoadedImage, SourceRow } from '../core/types.ts'
-import { dhashDistance } from '../ingest/dhash.ts'
+import { dhashDistance } from '../ingest/image/dhash.ts'
 import type { RunOptions } from './options.ts'
 
 export interface DuplicateFinder {

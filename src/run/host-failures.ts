@@ -2,7 +2,7 @@
 
 import type { ReasonCode } from '../core/reasons.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
-import { openShard } from '../store/shards.ts'
+import { openShard } from '../store/posix/shards.ts'
 
 export interface HostFailures {
   readonly host: string

@@ -3,7 +3,7 @@
 import { retryOf, type ReasonCode, type Reject } from '../core/reasons.ts'
 import type { GroundingRow, ImageFormat } from '../core/types.ts'
 import { formatOf, type StoredImage } from '../store/images-tar.ts'
-import type { CommittedShard } from '../store/shards.ts'
+import type { CommittedShard } from '../store/posix/shards.ts'
 
 export interface KeptRows {
   readonly rows: readonly GroundingRow[]

@@ -4,8 +4,8 @@
 import { outputConfig, type Config } from '../config.ts'
 import { InputError } from '../core/errors.ts'
 import type { Json, Shard } from '../core/types.ts'
-import { identifyHooks } from '../ingest/hooks.ts'
-import type { CaptionSource } from '../ingest/source.ts'
+import { identifyHooks } from '../ingest/fetch/hooks.ts'
+import type { CaptionSource } from '../ingest/source/source.ts'
 import {
   assertSameRun,
   publishManifest,

@@ -16,13 +16,13 @@ import type {
   Shard,
   SourceRow,
 } from '../core/types.ts'
-import { dropped } from '../core/v8.ts'
-import type { ImageLoader } from '../ingest/load-image.ts'
-import type { CaptionSource, SourceReject } from '../ingest/source.ts'
+import { dropped } from '../system/v8.ts'
+import type { ImageLoader } from '../ingest/image/load.ts'
+import type { CaptionSource, SourceReject } from '../ingest/source/source.ts'
 import type { PhraseExtractor } from '../nlp/extractor.ts'
 import { COMMIT_FORMAT, type CommitRecord } from '../store/commit-record.ts'
-import { writeSynced, type FileDigest } from '../store/durable.ts'
-import { openFetchJournal, type FetchJournal } from '../store/fetch-journal.ts'
+import { writeSynced, type FileDigest } from '../store/posix/durable.ts'
+import { openFetchJournal, type FetchJournal } from '../store/posix/fetch-journal.ts'
 import { encodeGroundings } from '../store/groundings.ts'
 import { createImagesTar, dropImages } from '../store/images-tar.ts'
 import {
@@ -31,7 +31,7 @@ import {
   IMAGES_FILE,
   openShard,
   REJECTS_FILE,
-} from '../store/shards.ts'
+} from '../store/posix/shards.ts'
 import type { UrlDigest } from '../store/url-digest.ts'
 import type { Teacher, TeacherSample } from '../teacher/teacher.ts'
 import { VERSION } from '../version.ts'
@@ -43,7 +43,7 @@ import {
   type KeptImages,
   type KeptRows,
 } from './kept-rows.ts'
-import { mapOrdered } from './map-ordered.ts'
+import { mapOrdered } from '../system/map-ordered.ts'
 import type { RunOptions } from './options.ts'
 import { loadShardImages, type RowImage } from './shard-images.ts'
 

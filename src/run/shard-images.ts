@@ -4,10 +4,10 @@
 import { SampleError } from '../core/errors.ts'
 import { isSealed } from '../core/reasons.ts'
 import type { CheckedImage, GroundingRow, SourceRow } from '../core/types.ts'
-import type { ImageLoader } from '../ingest/load-image.ts'
-import type { FetchJournal, JournaledFetch } from '../store/fetch-journal.ts'
+import type { ImageLoader } from '../ingest/image/load.ts'
+import type { FetchJournal, JournaledFetch } from '../store/posix/fetch-journal.ts'
 import { createDuplicateFinder } from './duplicates.ts'
-import { mapOrdered, type InFlight } from './map-ordered.ts'
+import { mapOrdered, type InFlight } from '../system/map-ordered.ts'
 import type { RunOptions } from './options.ts'
 
 export interface ShardImagesOptions<Row extends SourceRow> {

@@ -4,7 +4,7 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { REASONS, stageOf, type ReasonCode, type StageName } from '../core/reasons.ts'
-import { codeOf } from '../store/durable.ts'
+import { codeOf } from '../store/posix/durable.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import type { RunManifest } from '../store/run-manifest.ts'
 

@@ -7,8 +7,8 @@ import fs from 'node:fs/promises'
 import { extract } from 'tar-stream'
 import { InputError, messageOf } from '../core/errors.ts'
 import type { ImageFormat } from '../core/types.ts'
-import { createAppendedFile } from './appended-file.ts'
-import { naming, type FileDigest } from './durable.ts'
+import { createAppendedFile } from './posix/appended-file.ts'
+import { naming, type FileDigest } from './posix/durable.ts'
 
 export interface ImagesTarWriter {
   /** Resolves when there is room for more; await it before the next call. @throws FatalError when the disk refuses */

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { z } from 'zod'
 import { ConfigError, InputError, messageOf } from '../core/errors.ts'
 import type { Json, Shard } from '../core/types.ts'
-import { codeOf, publishFile } from './durable.ts'
+import { codeOf, publishFile } from './posix/durable.ts'
 
 export const RUN_FORMAT = 1
 

@@ -5,7 +5,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { InputError } from '../core/errors.ts'
-import { codeOf, publishFile } from './durable.ts'
+import { codeOf, publishFile } from './posix/durable.ts'
 
 /** HMAC-SHA256 of the UTF-8 text, in hex. */
 export type UrlDigest = (url: string) => string

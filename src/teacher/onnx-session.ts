@@ -2,9 +2,9 @@
 
 import { availableParallelism } from 'node:os'
 import type { Transferable } from 'node:worker_threads'
-import { startWorker } from '../core/start-worker.ts'
+import { startWorker } from '../system/start-worker.ts'
 import type { Provider } from './options.ts'
-import { Thread } from '../core/thread.ts'
+import { Thread } from '../system/thread.ts'
 
 /** A tensor in messages; row-major. */
 export type TensorData =

@@ -3,7 +3,7 @@
 
 import { performance } from 'node:perf_hooks'
 import ort from 'onnxruntime-node'
-import { serve, type Answer } from '../core/thread.ts'
+import { serve, type Answer } from '../system/thread.ts'
 import type { OnnxReply, OnnxRequest, TensorInfo } from './onnx-session.ts'
 
 // A provider that cannot be had is reported by the exception; the library would print it as well.

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import { ConfigError, InputError, messageOf } from '../core/errors.ts'
-import { letRuntimeThreadsGiveWay } from '../core/priority.ts'
+import { letRuntimeThreadsGiveWay } from '../system/priority.ts'
 import { findModel } from './find-model.ts'
 import { checkNames, feedsOf, outputsOf } from './glip/glip-graph.ts'
 import { GlipTeacher, type GlipSettings } from './glip/glip-teacher.ts'

@@ -1,13 +1,10 @@
 import { onTestFinished } from 'vitest'
 import { SampleError } from '../../src/core/errors.ts'
-import {
-  fetchOptionsSchema,
-  imageOptionsSchema,
-  type FetchOptions,
-} from '../../src/ingest/fetch-options.ts'
+import { fetchOptionsSchema, type FetchOptions } from '../../src/ingest/fetch/options.ts'
+import { imageOptionsSchema } from '../../src/ingest/image/options.ts'
 import type { FetcherDeps } from '../../src/ingest/fetch/fetcher.ts'
-import type { Hooks } from '../../src/ingest/hooks.ts'
-import { createImageLoader, type ImageLoader } from '../../src/ingest/load-image.ts'
+import type { Hooks } from '../../src/ingest/fetch/hooks.ts'
+import { createImageLoader, type ImageLoader } from '../../src/ingest/image/load.ts'
 
 /** 127.0.0.1 on any port may be asked, nothing else of this machine; retries follow at once. */
 export const LOOPBACK = {

@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import type { Candidate, GroundingRow, Phrase } from '../../src/core/types.ts'
-import { writeSynced, type FileDigest } from '../../src/store/durable.ts'
+import { writeSynced, type FileDigest } from '../../src/store/posix/durable.ts'
 import { encodeGroundings } from '../../src/store/groundings.ts'
 import { createImagesTar } from '../../src/store/images-tar.ts'
 import { publishManifest, runIdOf, type RunManifest } from '../../src/store/run-manifest.ts'
-import { beginAttempt, createShardsFolder } from '../../src/store/shards.ts'
+import { beginAttempt, createShardsFolder } from '../../src/store/posix/shards.ts'
 import { makeCommit } from './commits.ts'
 
 /** A candidate in one line: which phrase, score, then x1, y1, x2, y2. */

@@ -2,11 +2,15 @@
 
 import { expect } from 'vitest'
 import type { Json, Shard } from '../../src/core/types.ts'
-import { openSource, type CaptionSource, type SourceReject } from '../../src/ingest/source.ts'
+import {
+  openSource,
+  type CaptionSource,
+  type SourceReject,
+} from '../../src/ingest/source/source.ts'
 import type { SourceRow } from '../../src/core/types.ts'
-import type { FetchOptions } from '../../src/ingest/fetch-options.ts'
-import type { FilesDeps } from '../../src/ingest/source/files.ts'
-import { sourceOptionsSchema } from '../../src/ingest/source-options.ts'
+import type { FetchOptions } from '../../src/ingest/fetch/options.ts'
+import type { FilesDeps } from '../../src/ingest/source/files/files.ts'
+import { sourceOptionsSchema } from '../../src/ingest/source/options.ts'
 import type { z } from 'zod'
 
 export type SourceConfig = z.input<typeof sourceOptionsSchema>

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { startWorker } from '../../src/core/start-worker.ts'
+import { startWorker } from '../../src/system/start-worker.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../../src/nlp/extractor.ts'
 import { captionOptionsSchema, phraseOptionsSchema } from '../../src/nlp/options.ts'
 

@@ -7,7 +7,7 @@ import zlib from 'node:zlib'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Reject } from '../../src/core/reasons.ts'
-import { readCommittedShards } from '../../src/store/shards.ts'
+import { readCommittedShards } from '../../src/store/posix/shards.ts'
 import { startGroundmill } from '../helpers/groundmill.ts'
 import {
   drip,

@@ -4,7 +4,7 @@
 import { promises as dns } from 'node:dns'
 import os from 'node:os'
 import { SampleError, messageOf } from '../../core/errors.ts'
-import type { FetchOptions } from '../fetch-options.ts'
+import type { FetchOptions } from './options.ts'
 import { createAddressRule, type AddressRule } from './guard.ts'
 
 export interface DnsAnswer {

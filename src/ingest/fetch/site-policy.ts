@@ -2,7 +2,7 @@
 // through the same guarded path as images and kept for at most 24 hours.
 
 import { SampleError } from '../../core/errors.ts'
-import type { FetchOptions } from '../fetch-options.ts'
+import type { FetchOptions } from './options.ts'
 import { matchesPath, normalisePath } from './path-pattern.ts'
 import { parseRobots, type Robots } from './robots.ts'
 

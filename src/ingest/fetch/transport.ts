@@ -6,7 +6,7 @@ import { createSecureContext, rootCertificates } from 'node:tls'
 import { Agent, buildConnector, request, errors as undici, type Dispatcher } from 'undici'
 import { ConfigError, SampleError, messageOf } from '../../core/errors.ts'
 import { createBodyBytes } from './body-bytes.ts'
-import type { ByteShare } from '../byte-budget.ts'
+import type { ByteShare } from '../../system/byte-budget.ts'
 import { isAddress, stripBrackets, type AddressRule } from './guard.ts'
 import type { ResolvedAddress, Resolver } from './resolver.ts'
 

@@ -2,8 +2,8 @@
 
 import { ConfigError, InputError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
-import type { SourceOptions, SourceType } from '../source-options.ts'
-import type { SourceFormat } from './format.ts'
+import type { SourceOptions, SourceType } from './options.ts'
+import type { SourceFormat } from './formats/format.ts'
 import type { ColumnMapping } from './map-row.ts'
 
 const URLS = ['url', 'URL', 'image_url', 'img_url']

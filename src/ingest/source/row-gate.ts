@@ -1,9 +1,9 @@
 // Which rows of a source are wanted at all, by the value of a column.
 
 import type { Json } from '../../core/types.ts'
-import { openAllowList } from '../allow-list.ts'
-import type { SourceOptions } from '../source-options.ts'
-import type { Fields, RejectedRow } from './format.ts'
+import { openAllowList } from './allow-list.ts'
+import type { SourceOptions } from './options.ts'
+import type { Fields, RejectedRow } from './formats/format.ts'
 import { valueOf } from './map-row.ts'
 
 export interface RowGate {

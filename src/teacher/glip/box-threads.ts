@@ -1,8 +1,8 @@
 // The pool of threads that turn the graph's outputs into boxes.
 
 import type { Transferable } from 'node:worker_threads'
-import { startWorker } from '../../core/start-worker.ts'
-import { Thread } from '../../core/thread.ts'
+import { startWorker } from '../../system/start-worker.ts'
+import { Thread } from '../../system/thread.ts'
 import type { Candidate, Size } from '../../core/types.ts'
 import type { DetectOptions, GraphOutputs } from './postprocess.ts'
 

@@ -1,8 +1,8 @@
 // The thread behind the graph's: turns its outputs into boxes, so that neither the graph nor the thread of
 // the pipeline waits for them.
 
-import { giveWay } from '../../core/priority.ts'
-import { serve } from '../../core/thread.ts'
+import { giveWay } from '../../system/priority.ts'
+import { serve } from '../../system/thread.ts'
 import type { Candidate } from '../../core/types.ts'
 import type { DetectRequest } from './box-threads.ts'
 import { detect, toImage } from './postprocess.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { headerRefusal, seenDirectives } from '../../../src/ingest/fetch/opt-out.ts'
-import { fetchOptionsSchema } from '../../../src/ingest/fetch-options.ts'
+import { fetchOptionsSchema } from '../../../src/ingest/fetch/options.ts'
 
 const rules = fetchOptionsSchema.parse({}).optOut
 const refusal = (headers: Record<string, string | string[]>) =>

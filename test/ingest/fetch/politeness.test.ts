@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { createCircuits } from '../../../src/ingest/fetch/circuit.ts'
 import { createHostScheduler } from '../../../src/ingest/fetch/host-scheduler.ts'
 import { backoff, parseRetryAfter } from '../../../src/ingest/fetch/retry-after.ts'
-import { createWeightedGate } from '../../../src/ingest/weighted-gate.ts'
+import { createWeightedGate } from '../../../src/system/weighted-gate.ts'
 import { hostGroup, userAgent } from '../../../src/ingest/fetch/fetcher.ts'
 
 const { signal } = new AbortController()

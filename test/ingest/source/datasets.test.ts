@@ -2,7 +2,7 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createArrowThread } from '../../../src/ingest/source/arrow-thread.ts'
+import { createArrowThread } from '../../../src/ingest/source/formats/arrow-thread.ts'
 import { findPython, runPython } from '../../helpers/python.ts'
 import { codesOf, failure, open, readSource, rowsOf } from '../../helpers/sources.ts'
 

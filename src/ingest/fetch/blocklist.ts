@@ -1,0 +1,96 @@
+// Lists of what is never fetched or kept. One entry a line; empty lines and those that begin with "#"
+// say nothing. The lists are the user's: none comes with this program.
+
+import { createHash } from 'node:crypto'
+import { ConfigError } from '../../core/errors.ts'
+
+export interface UrlList {
+  /** Of the file. */
+  readonly name: string
+  has(url: URL): boolean
+}
+
+export interface HashList {
+  readonly name: string
+  has(bytes: Uint8Array): boolean
+}
+
+function entriesOf(text: string): { readonly line: number; readonly entry: string }[] {
+  return text
+    .split('\n')
+    .map((entry, index) => ({ line: index + 1, entry: entry.trim() }))
+    .filter(({ entry }) => entry !== '' && !entry.startsWith('#'))
+}
+
+/**
+ * An entry is a host name, which stands for itself and all names below it, or the beginning of a URL
+ * (http and https are the same). Both are compared as browsers write them.
+ *
+ * @throws ConfigError naming the line that is neither
+ */
+export function parseUrlList(name: string, text: string): UrlList {
+  const hosts = new Set<string>()
+  const prefixes = new Map<string, string[]>()
+  for (const { line, entry } of entriesOf(text)) {
+    const isUrl = /^https?:\/\//i.test(entry)
+    const asUrl = isUrl ? entry : `http://${entry}/`
+    const url = URL.canParse(asUrl) ? new URL(asUrl) : undefined
+    if (url === undefined || (!isUrl && url.href !== `http://${url.hostname}/`)) {
+      throw new ConfigError(
+        `${name}, line ${line}: ${JSON.stringify(entry)} is neither a host name nor the beginning of a URL`,
+      )
+    }
+    if (isUrl) {
+      const known = prefixes.get(url.host) ?? []
+      prefixes.set(url.host, [...known, url.pathname + url.search])
+    } else {
+      hosts.add(url.hostname)
+    }
+  }
+  return {
+    name,
+    has: (url) => {
+      const path = url.pathname + url.search
+      if (prefixes.get(url.host)?.some((prefix) => path.startsWith(prefix)) === true) return true
+      for (let host = url.hostname.replace(/\.$/, ''); host !== '';) {
+        if (hosts.has(host)) return true
+        const dot = host.indexOf('.')
+        host = dot < 0 ? '' : host.slice(dot + 1)
+      }
+      return false
+    },
+  }
+}
+
+const ALGORITHMS: ReadonlyMap<number, string> = new Map([
+  [32, 'md5'],
+  [40, 'sha1'],
+  [64, 'sha256'],
+])
+
+/**
+ * An entry is a hex md5, sha1 or sha256 of an image's bytes as they are received.
+ *
+ * @throws ConfigError naming the line that is none
+ */
+export function parseHashList(name: string, text: string): HashList {
+  const hashes = new Set<string>()
+  const algorithms = new Set<string>()
+  for (const { line, entry } of entriesOf(text)) {
+    const algorithm = /^[0-9a-f]+$/i.test(entry) ? ALGORITHMS.get(entry.length) : undefined
+    if (algorithm === undefined) {
+      throw new ConfigError(
+        `${name}, line ${line}: ${JSON.stringify(entry)} is no hex md5, sha1 or sha256`,
+      )
+    }
+    algorithms.add(algorithm)
+    hashes.add(entry.toLowerCase())
+  }
+  return {
+    name,
+    has: (bytes) =>
+      [...algorithms].some((algorithm) =>
+        hashes.has(createHash(algorithm).update(bytes).digest('hex')),
+      ),
+  }
+}

@@ -1,0 +1,233 @@
+// `source.files` to the ordered list of files, and what identifies them.
+
+import { createHash } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import pLimit from 'p-limit'
+import { ConfigError, messageOf } from '../../../core/errors.ts'
+import type { Json } from '../../../core/types.ts'
+import { isRemote, type SourceFiles, type SourceStore } from './files.ts'
+import { isS3, isS3Folder, parseS3 } from './s3-files.ts'
+
+const MAX_FILES = 1_000_000
+
+/**
+ * Paths, folders and patterns to files. Patterns and folders give their files sorted by name (code
+ * units), so the same files give the same row numbers on every machine.
+ *
+ * @param endings lower case; which files of a folder count
+ * @throws ConfigError if an entry matches nothing, or a file is named twice; as `listObjects` does
+ */
+export async function listFiles(
+  entries: readonly string[],
+  endings: readonly string[],
+  store: SourceStore,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (entries.length === 0) {
+    throw new ConfigError("source.files is empty: give the data set's files")
+  }
+  const files: string[] = []
+  for (const entry of entries) {
+    for (const pattern of expandBraces(entry)) {
+      const found = isS3(pattern)
+        ? await matchObjects(pattern, endings, store, signal)
+        : await matchEntry(pattern, endings)
+      for (const file of found) files.push(file)
+    }
+  }
+  const seen = new Set<string>()
+  for (const file of files) {
+    const full = isRemote(file) ? file : path.resolve(file)
+    if (seen.has(full)) throw new ConfigError(`source.files: ${file} is named twice`)
+    seen.add(full)
+  }
+  return files
+}
+
+async function matchEntry(entry: string, endings: readonly string[]): Promise<string[]> {
+  if (isRemote(entry)) {
+    if (/^https?:/i.test(entry)) return [toUrl(entry)]
+    const scheme = /^[^:]*/.exec(entry)?.[0] ?? ''
+    throw new ConfigError(
+      `source.files: ${entry}: ${scheme}:// is not available; use a local path, https:// or s3://`,
+    )
+  }
+  if (!/[*?]/.test(entry)) {
+    let stat
+    try {
+      stat = await fs.stat(entry)
+    } catch (error) {
+      throw new ConfigError(`source.files: ${entry}: ${messageOf(error)}`, { cause: error })
+    }
+    if (!stat.isDirectory()) return [entry]
+    const found = (await walk(entry, () => true)).filter((file) => hasEnding(file, endings))
+    if (found.length > 0) return found
+    throw emptyFolder(entry, endings)
+  }
+  const root = /^[^*?]*\//.exec(entry)?.[0] ?? '.'
+  const pattern = globToRegExp(path.normalize(entry))
+  const deep = entry.includes('**')
+  const depth = entry.split('/').length
+  const found = (
+    await walk(root, (folder) => deep || path.join(folder).split('/').length < depth)
+  ).filter((file) => pattern.test(file))
+  if (found.length > 0) return found
+  throw noMatch(entry)
+}
+
+function hasEnding(file: string, endings: readonly string[]): boolean {
+  return endings.some((ending) => file.toLowerCase().endsWith(ending))
+}
+
+function emptyFolder(folder: string, endings: readonly string[]): ConfigError {
+  return new ConfigError(`source.files: no ${endings.join(', ')} file in the folder ${folder}`)
+}
+
+function noMatch(pattern: string): ConfigError {
+  return new ConfigError(`source.files: nothing matches ${pattern}`)
+}
+
+/** An object by its address, those below an address that ends with a slash, or those of a pattern. */
+async function matchObjects(
+  entry: string,
+  endings: readonly string[],
+  store: SourceStore,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { bucket, key } = parseS3(entry)
+  const address = `s3://${bucket}/${key}`
+  const isPattern = /[*?]/.test(key)
+  if (!isPattern && !isS3Folder(address)) return [address]
+  const prefix = /^[^*?]*/.exec(address)?.[0] ?? ''
+  const isDeep = !isPattern || address.slice(prefix.length).includes('/')
+  const pattern = globToRegExp(address)
+  const folder = prefix.lastIndexOf('/')
+  const found: string[] = []
+  for await (const file of store.listObjects(prefix, isDeep, signal)) {
+    if (file.includes('/.', folder)) continue
+    if (!(isPattern ? pattern.test(file) : hasEnding(file, endings))) continue
+    if (found.push(file) > MAX_FILES) {
+      throw new ConfigError(`source.files: more than ${MAX_FILES} files below ${prefix}`)
+    }
+  }
+  if (found.length > 0) return found.sort(compare)
+  throw isPattern ? noMatch(entry) : emptyFolder(entry, endings)
+}
+
+/** A web server cannot be listed: its files are named, or counted up in braces. */
+function toUrl(entry: string): string {
+  if (!URL.canParse(entry)) throw new ConfigError(`source.files: ${entry} is no address`)
+  if (!new URL(entry).pathname.includes('*')) return entry
+  throw new ConfigError(
+    `source.files: ${entry}: a web server cannot be searched; use braces such as {00000..00099}`,
+  )
+}
+
+/** Files below a folder, sorted; names keep the folder as given. Hidden ones are left out. */
+async function walk(root: string, enters: (folder: string) => boolean): Promise<string[]> {
+  const files: string[] = []
+  const visit = async (folder: string): Promise<void> => {
+    let names
+    try {
+      names = await fs.readdir(folder, { withFileTypes: true })
+    } catch (error) {
+      throw new ConfigError(`source.files: ${folder}: ${messageOf(error)}`, { cause: error })
+    }
+    for (const item of names.sort((a, b) => compare(a.name, b.name))) {
+      if (item.name.startsWith('.')) continue
+      const file = folder === '.' ? item.name : path.join(folder, item.name)
+      if (item.isDirectory()) {
+        if (enters(file)) await visit(file)
+      } else if (files.push(file) > MAX_FILES) {
+        throw new ConfigError(`source.files: more than ${MAX_FILES} files below ${root}`)
+      }
+    }
+  }
+  await visit(root)
+  return files.sort(compare)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** `{a,b}` and `{00000..00099}` to every name they mean, in order. */
+export function expandBraces(pattern: string): string[] {
+  const match = /\{([^{}]*)\}/.exec(pattern)
+  if (match?.[1] === undefined) return [pattern]
+  const before = pattern.slice(0, match.index)
+  const after = pattern.slice(match.index + match[0].length)
+  const range = /^(\d+)\.\.(\d+)$/.exec(match[1])
+  const choices =
+    range?.[1] !== undefined && range[2] !== undefined
+      ? countUp(range[1], range[2], pattern)
+      : match[1].split(',')
+  return choices.flatMap((choice) => expandBraces(before + choice + after))
+}
+
+function countUp(from: string, to: string, pattern: string): string[] {
+  const count = Number(to) - Number(from) + 1
+  if (!(count >= 1 && count <= MAX_FILES)) {
+    throw new ConfigError(`source.files: ${pattern} counts from ${from} to ${to}`)
+  }
+  return Array.from({ length: count }, (_, index) =>
+    String(Number(from) + index).padStart(from.length, '0'),
+  )
+}
+
+function globToRegExp(pattern: string): RegExp {
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replace(/\*\*\/|\*|\?/g, (token) =>
+      token === '**/' ? '(.*/)?' : token === '*' ? '[^/]*' : '[^/]',
+    )
+  return new RegExp(`^${source}$`)
+}
+
+const MIB = 2 ** 20
+// So that opening thousands of files stays quick: all of them together read no more than this.
+const HASH_BUDGET = { local: 512 * MIB, remote: 64 * MIB }
+const FILES_AT_ONCE = 8
+
+/**
+ * Path as given, size, time or ETag, and a hash of the first and the last bytes of each file: a MiB
+ * each, or less where there are many files.
+ *
+ * @throws InputError for what is no regular file
+ */
+export async function identify(
+  paths: readonly string[],
+  files: SourceFiles,
+  signal: AbortSignal,
+): Promise<{ readonly [key: string]: Json }> {
+  const budget = paths.some(isRemote) ? HASH_BUDGET.remote : HASH_BUDGET.local
+  const edge = Math.max(4096, Math.min(MIB, Math.floor(budget / 2 / paths.length)))
+  const limit = pLimit(FILES_AT_ONCE)
+  const found = await limit.map(paths, async (file) => {
+    signal.throwIfAborted()
+    const description = await files.describe(file, signal)
+    const sha256 = await hashEdges(file, description.size, edge, files, signal)
+    return { path: file, ...description, sha256 }
+  })
+  return { hashedBytes: 2 * edge, files: found }
+}
+
+async function hashEdges(
+  path: string,
+  size: number,
+  edge: number,
+  files: SourceFiles,
+  signal: AbortSignal,
+): Promise<string> {
+  const hash = createHash('sha256')
+  const file = await files.openForward(path, signal)
+  try {
+    hash.update(await file.read(0, Math.min(edge, size)))
+    const tail = Math.max(edge, size - edge)
+    if (tail < size && Number.isFinite(size)) hash.update(await file.read(tail, size - tail))
+  } finally {
+    await file.close()
+  }
+  return hash.digest('hex')
+}

@@ -1,0 +1,183 @@
+// Files on servers that answer for a range of bytes: reads here and there, streams that go on where a
+// connection broke, and a check that a file stays what it was when it was first asked for.
+
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ConfigError, InputError, ShardError, messageOf } from '../../../core/errors.ts'
+import type { FileDescription, OpenFile, SourceFiles } from './files.ts'
+import { createForwardFile } from './forward-file.ts'
+
+export const ATTEMPTS = 5
+/** A body from which nothing comes for this long is asked for again. */
+export const STALL_MS = 30_000
+const MAX_DRAIN_BYTES = 64 * 1024
+/** What an Ask throws has been tried again as often as it makes sense. */
+const FINAL = [ShardError, InputError, ConfigError]
+
+export interface Range {
+  readonly start: number
+  /** Exclusive; infinite: to the end. */
+  readonly end: number
+  /** What the file had when it was first asked for, for servers that can be told to give no other. */
+  readonly etag?: string | undefined
+}
+
+export interface Answer {
+  readonly body: Readable
+  readonly description: FileDescription
+  /** The body is the range, not the whole file. */
+  readonly isPartial: boolean
+  /** The range begins at or behind the end of the file. */
+  readonly isPastEnd: boolean
+}
+
+/**
+ * One request, with what is to be tried again of it. The body ends with the signal.
+ *
+ * @throws InputError if the file is not there or must not be asked for, ShardError if the server
+ *   cannot serve it now, ConfigError if what reaches it is not set up
+ */
+export type Ask = (path: string, range: Range, signal: AbortSignal) => Promise<Answer>
+
+/** @param retryBaseMs pause before a body that broke off is asked for again, doubled each time */
+export function createRangedFiles(ask: Ask, retryBaseMs: number): SourceFiles {
+  // A change while a file is read would mix two files.
+  const known = new Map<string, FileDescription>()
+  const askSame = async (
+    path: string,
+    { start, end }: Range,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
+    const before = known.get(path)
+    const answer = await ask(path, { start, end, etag: before?.etag }, signal)
+    if (before === undefined) known.set(path, answer.description)
+    else if (before.etag !== answer.description.etag) {
+      await discard(answer.body)
+      const [was, is] = [before, answer.description].map(({ etag }) => etag ?? 'missing')
+      throw new ShardError(`${path} changed while it was read: its ETag was ${was}, is ${is}`)
+    }
+    return answer
+  }
+  const probe = async (path: string, signal: AbortSignal): Promise<Answer> => {
+    const answer = await askSame(path, { start: 0, end: 1 }, signal)
+    await discard(answer.body)
+    return answer
+  }
+  const describe = async (path: string, signal: AbortSignal): Promise<FileDescription> =>
+    known.get(path) ?? (await probe(path, signal)).description
+  const readRange = async (
+    path: string,
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): Promise<Buffer> => {
+    if (start >= end) return Buffer.alloc(0)
+    const parts: Buffer[] = []
+    let at = start
+    // To the end of the body, since a body that is left early costs its connection.
+    for await (const chunk of resumed(path, start, end, signal)) {
+      parts.push(chunk.subarray(0, Math.max(0, end - at)))
+      at += chunk.length
+      if (at > end) break
+    }
+    return Buffer.concat(parts)
+  }
+  /** Bytes [start, end) of the file; asked for again from where an answer broke off. */
+  async function* resumed(
+    path: string,
+    start: number,
+    end: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<Buffer> {
+    let at = start
+    for (let failures = 0; ;) {
+      let body: Readable | undefined
+      try {
+        const answer = await askSame(path, { start: at, end }, signal)
+        body = answer.body
+        let skip = answer.isPartial ? 0 : at
+        if (answer.isPastEnd) return
+        for await (const chunk of body as AsyncIterable<Buffer>) {
+          signal.throwIfAborted()
+          const kept = chunk.subarray(Math.min(skip, chunk.length))
+          skip -= chunk.length - kept.length
+          if (kept.length === 0) continue
+          failures = 0
+          at += kept.length
+          yield kept
+        }
+        const { size } = answer.description
+        if (at >= Math.min(end, Number.isFinite(size) ? size : at)) return
+        throw new Error(`the connection ended ${Math.min(end, size) - at} bytes early`)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (FINAL.some((kind) => error instanceof kind)) throw error
+        if (++failures >= ATTEMPTS) {
+          const where = `${path} at byte ${at}`
+          throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
+        }
+        await sleep(retryBaseMs * 2 ** failures, undefined, { signal })
+      } finally {
+        if (body !== undefined) await discard(body)
+      }
+    }
+  }
+  const open = async (path: string, signal: AbortSignal): Promise<OpenFile> => {
+    const answer = await probe(path, signal)
+    if (!answer.isPartial) {
+      throw new InputError(
+        `${path}: the server does not answer range requests; download the file and name the copy`,
+      )
+    }
+    const { size } = answer.description
+    return {
+      size,
+      read: (start, length) => readRange(path, start, Math.min(start + length, size), signal),
+      close: async () => undefined,
+    }
+  }
+  return {
+    open,
+    openForward: async (path, signal) => {
+      const { size } = await describe(path, signal)
+      return createForwardFile(size, (offset) => resumed(path, offset, Infinity, signal))
+    },
+    stream: (path, offset, signal) => resumed(path, offset, Infinity, signal),
+    describe,
+  }
+}
+
+/** Ends an answer: a short rest is read, which keeps the connection, a longer one is cut off. */
+async function discard(body: Readable): Promise<void> {
+  if (body.destroyed || body.readableEnded) return
+  let bytes = 0
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > MAX_DRAIN_BYTES) break
+    }
+  } catch {
+    // A rest that nobody wants may break off.
+  }
+  body.on('error', () => undefined).destroy()
+}
+
+/**
+ * Bytes of the whole file by the headers of an answer; infinite where they do not say.
+ *
+ * @param contentRange of an answer that is a range
+ */
+export function totalSize(
+  contentRange: string | undefined,
+  contentLength: string | number | undefined,
+): number {
+  const total = contentRange === undefined ? contentLength : /\/(\d+)$/.exec(contentRange)?.[1]
+  return Number(total ?? Infinity)
+}
+
+/** The message of an error or, when several addresses were tried, of the last of them. */
+export function causeOf(error: unknown): string {
+  if (error instanceof AggregateError) return causeOf(error.errors.at(-1))
+  const code = error instanceof Error && 'code' in error ? `${String(error.code)}: ` : ''
+  return code + messageOf(error)
+}

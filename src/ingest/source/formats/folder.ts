@@ -1,0 +1,149 @@
+// A folder of images with captions: x.jpg and x.txt side by side, in any depth. Folders are walked
+// in order and one at a time, so memory is bounded by the largest one. (A folder with a metadata file,
+// as Hugging Face's imagefolder has, is read as that file.)
+
+import { createHash } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { InputError, ShardError, messageOf } from '../../../core/errors.ts'
+import type { Json } from '../../../core/types.ts'
+import type { SourceOptions } from '../options.ts'
+import { badPosition, isMarked, type RawRow, type SourceFormat } from './format.ts'
+import { localFiles } from '../files/local-files.ts'
+import { imageEndings } from './webdataset.ts'
+
+/** Column names of the rows of a folder; `path` is relative to it. */
+export const folderColumns = { image: 'path', caption: 'caption' } as const
+
+const METADATA = ['metadata.jsonl', 'metadata.csv', 'metadata.parquet']
+
+/** The file that describes the folder's images, if it has one. */
+export async function findMetadataFile(folder: string): Promise<string | undefined> {
+  let names: string[]
+  try {
+    names = await fs.readdir(folder)
+  } catch (error) {
+    throw new InputError(`${folder}: ${messageOf(error)}`, { cause: error })
+  }
+  const name = METADATA.find((metadata) => names.includes(metadata))
+  return name === undefined ? undefined : path.join(folder, name)
+}
+
+/** Digest of the names below a folder: what its rows follow from, beside the files' contents. */
+export async function identifyFolder(folder: string, signal: AbortSignal): Promise<Json> {
+  const hash = createHash('sha256')
+  let rows = 0
+  for await (const { file } of walk(folder, undefined)) {
+    signal.throwIfAborted()
+    hash.update(`${file}\n`)
+    rows++
+  }
+  return { path: folder, rows, sha256OfNames: hash.digest('hex') }
+}
+
+export function createFolderFormat({ maxRowBytes }: SourceOptions): SourceFormat {
+  return {
+    columns: async () => Object.values(folderColumns),
+    marks: async function* (folder, grid, signal) {
+      let row = 0
+      for await (const { file } of walk(folder, undefined)) {
+        signal.throwIfAborted()
+        if (isMarked(row, grid)) yield { row, position: file }
+        row++
+      }
+      yield { rows: row }
+    },
+    read: async function* (folder, position, signal) {
+      if (position !== undefined && typeof position !== 'string') {
+        throw badPosition(folder, position)
+      }
+      for await (const entry of walk(folder, position)) {
+        signal.throwIfAborted()
+        yield await readEntry(folder, entry, maxRowBytes, signal)
+      }
+    },
+  }
+}
+
+/** An image, or a caption without one. */
+interface Entry {
+  /** Relative to the root, with slashes. */
+  readonly file: string
+  readonly isImage: boolean
+  /** The caption's file, relative to the root, if it is there. */
+  readonly caption?: string
+}
+
+/** Entries in the order of their paths, part by part; from `from` (inclusive) on. */
+async function* walk(root: string, from: string | undefined): AsyncGenerator<Entry> {
+  yield* walkFolder(root, '', from?.split('/') ?? [])
+}
+
+async function* walkFolder(
+  root: string,
+  relative: string,
+  from: readonly string[],
+): AsyncGenerator<Entry> {
+  let items
+  try {
+    items = await fs.readdir(path.join(root, relative), { withFileTypes: true })
+  } catch (error) {
+    const where = path.join(root, relative)
+    throw new ShardError(`cannot list ${where}: ${messageOf(error)}`, { cause: error })
+  }
+  const names = items.filter((item) => !item.name.startsWith('.'))
+  names.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  const captions = new Set(names.map((item) => item.name).filter((name) => name.endsWith('.txt')))
+  const stems = new Set(names.filter((item) => isImage(item.name)).map((item) => stem(item.name)))
+
+  const [first, ...rest] = from
+  for (const item of names) {
+    const { name } = item
+    if (first !== undefined && name < first) continue
+    const file = relative === '' ? name : `${relative}/${name}`
+    if (item.isDirectory()) {
+      yield* walkFolder(root, file, name === first ? rest : [])
+    } else if (isImage(name)) {
+      const caption = `${stem(name)}.txt`
+      const known = captions.has(caption)
+      const at = relative === '' ? caption : `${relative}/${caption}`
+      yield { file, isImage: true, ...(known ? { caption: at } : {}) }
+    } else if (captions.has(name) && !stems.has(stem(name))) {
+      yield { file, isImage: false, caption: file }
+    }
+  }
+}
+
+function isImage(name: string): boolean {
+  return imageEndings.includes(path.extname(name).slice(1).toLowerCase())
+}
+
+function stem(name: string): string {
+  return name.slice(0, name.length - path.extname(name).length)
+}
+
+async function readEntry(
+  root: string,
+  entry: Entry,
+  maxRowBytes: number,
+  signal: AbortSignal,
+): Promise<RawRow> {
+  const { file, caption } = entry
+  if (!entry.isImage) return { code: 'image_missing', detail: `${file} has no image beside it` }
+  if (caption === undefined)
+    return { code: 'caption_missing', detail: `${file} has no .txt beside it` }
+  const captionPath = path.join(root, caption)
+  const handle = await localFiles.open(captionPath, signal)
+  try {
+    const bytes = await handle.read(0, maxRowBytes + 1)
+    if (bytes.length > maxRowBytes) {
+      return { code: 'row_too_long', detail: `${caption} is longer than source.maxRowBytes` }
+    }
+    // The newline that editors end a file with is no part of the caption.
+    const end = bytes.at(-1) === 10 ? bytes.length - (bytes.at(-2) === 13 ? 2 : 1) : bytes.length
+    const { image: imageColumn, caption: captionColumn } = folderColumns
+    return { fields: { [imageColumn]: file, [captionColumn]: bytes.subarray(0, end) } }
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,292 @@
+// WebDataset tars: consecutive members that share their path up to the first dot of the base name
+// are one sample. A tar is indexed once by its headers; samples are then read in place. A gzipped one is
+// a stream: positions count unpacked bytes, and a shard that begins inside it unpacks what is before.
+
+import { InputError } from '../../../core/errors.ts'
+import type { Json } from '../../../core/types.ts'
+import type { SourceOptions } from '../options.ts'
+import type { OpenFile, SourceFiles } from '../files/files.ts'
+import {
+  badPosition,
+  DamagedFile,
+  isMarked,
+  marksOrDamage,
+  shortPath,
+  type Fields,
+  type RawRow,
+  type RejectedRow,
+  type SourceFormat,
+} from './format.ts'
+import { openUnpacked } from '../files/packed-bytes.ts'
+import { CutMember, tarMembers, type TarMember } from '../files/tar-members.ts'
+
+const MAX_FIELDS = 64
+// About 100 bytes of memory each while a tar is planned.
+const MAX_SAMPLES = 2_000_000
+
+export const imageEndings = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff']
+
+/**
+ * Where reading begins: a member's header, and which of the rows up to the next mark (counted from
+ * this one) have a key that came before.
+ */
+interface Position {
+  readonly offset: number
+  readonly repeated: readonly number[]
+}
+
+/**
+ * @param wanted columns to read: member endings, or keys of the json member
+ * @param maxSamples of one tar; what follows is damage
+ */
+export function createWebDatasetFormat(
+  files: SourceFiles,
+  wanted: readonly string[],
+  options: SourceOptions,
+  maxSamples = MAX_SAMPLES,
+): SourceFormat {
+  const tooManySamples = (offset: number) =>
+    new DamagedFile(`more than ${maxSamples} samples, from byte ${offset} on`)
+  return {
+    columns: async (path, signal) => {
+      const file = await openUnpacked(files, path, signal)
+      try {
+        for await (const sample of samples(file, 0)) {
+          if (sample.members.length === 0) continue
+          const fields = await readSample(file, sample, { ...options, wanted: undefined })
+          if ('code' in fields) continue
+          return Object.keys(fields.fields)
+        }
+      } catch (error) {
+        if (!(error instanceof DamagedFile)) throw error
+        throw new InputError(`${path}: ${error.message}`, { cause: error })
+      } finally {
+        await file.close()
+      }
+      return []
+    },
+    marks: (path, grid, signal) =>
+      marksOrDamage(grid, async function* (seen) {
+        const file = await openUnpacked(files, path, signal)
+        const keys = new Set<string>()
+        // Held back until all rows up to the next mark have been seen.
+        let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
+        try {
+          for await (const { key, offset, reject } of samples(file, 0)) {
+            signal.throwIfAborted()
+            const row = seen.rows
+            if (row === maxSamples) throw tooManySamples(offset)
+            if (isMarked(row, grid)) {
+              if (mark !== undefined) yield mark
+              mark = { row, position: { offset, repeated: [] } }
+            }
+            const isRepeated = reject === undefined && keys.size === keys.add(key).size
+            if (isRepeated) mark?.position.repeated.push(row - mark.row)
+            seen.rows++
+          }
+        } catch (error) {
+          if (error instanceof DamagedFile && mark !== undefined) yield mark
+          throw error
+        } finally {
+          await file.close()
+        }
+        if (mark !== undefined) yield mark
+      }),
+    read: async function* (path, position, signal) {
+      const start = position === undefined ? undefined : toPosition(path, position)
+      const file = await openUnpacked(files, path, signal)
+      const repeated = new Set(start?.repeated)
+      // From the beginning of a file every key that came before has been seen.
+      const keys = start === undefined ? new Set<string>() : undefined
+      let row = 0
+      try {
+        for await (const sample of samples(file, start?.offset ?? 0)) {
+          signal.throwIfAborted()
+          if (row === maxSamples) throw tooManySamples(sample.offset)
+          const isRepeated =
+            keys === undefined
+              ? repeated.has(row)
+              : sample.reject === undefined && keys.size === keys.add(sample.key).size
+          const raw =
+            sample.reject ??
+            (isRepeated
+              ? repeatedKey(sample)
+              : await readSample(file, sample, { ...options, wanted }))
+          yield 'code' in raw ? { ...raw, detail: `${shortPath(path)}: ${raw.detail}` } : raw
+          row++
+        }
+      } finally {
+        await file.close()
+      }
+    },
+  }
+}
+
+/** The keys of a tar as far as it can be read. */
+export async function tarKeys(
+  files: SourceFiles,
+  path: string,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>()
+  const file = await openUnpacked(files, path, signal)
+  try {
+    for await (const { key, reject } of samples(file, 0)) {
+      signal.throwIfAborted()
+      if (reject === undefined) keys.add(key)
+    }
+  } catch (error) {
+    if (!(error instanceof DamagedFile)) throw error
+  } finally {
+    await file.close()
+  }
+  return keys
+}
+
+function toPosition(path: string, position: Json): Position {
+  if (typeof position === 'object' && position !== null) {
+    const { offset, repeated } = position as Readonly<Record<string, Json>>
+    if (typeof offset === 'number' && Array.isArray(repeated)) {
+      return { offset, repeated: repeated.map(Number) }
+    }
+  }
+  throw badPosition(path, position)
+}
+
+interface Sample {
+  readonly key: string
+  readonly offset: number
+  readonly members: readonly Member[]
+  /** A member that cannot be part of a sample is a row of its own. */
+  readonly reject?: RejectedRow
+}
+
+interface Member extends TarMember {
+  /** Lower case, what follows the first dot of the base name. */
+  readonly ending: string
+}
+
+// Hidden files and those without an ending belong to no sample.
+const MEMBER = /^((?:.*\/)?[^./][^./]*)\.([^/]+)$/
+
+async function* samples(file: OpenFile, offset: number): AsyncGenerator<Sample> {
+  let open: { key: string; offset: number; members: Member[]; tooMany: boolean } | undefined
+  const close = (sample: NonNullable<typeof open>): Sample => {
+    const { key, members, tooMany } = sample
+    const twice = members.find(
+      ({ ending }, index) => members.findIndex((other) => other.ending === ending) !== index,
+    )
+    const problem = tooMany
+      ? `more than ${MAX_FIELDS} members`
+      : twice === undefined
+        ? undefined
+        : `two members with the ending ${twice.ending}`
+    if (problem === undefined) return { key, offset: sample.offset, members }
+    const detail = `sample ${JSON.stringify(key)}: ${problem}`
+    return { key, offset: sample.offset, members: [], reject: { code: 'row_malformed', detail } }
+  }
+  try {
+    for await (const member of tarMembers(file, offset)) {
+      if (member.unsafe !== undefined) {
+        if (open !== undefined) yield close(open)
+        open = undefined
+        const detail = `member ${JSON.stringify(member.name)} at byte ${member.offset}: ${member.unsafe}`
+        yield {
+          key: member.name,
+          offset: member.offset,
+          members: [],
+          reject: { code: 'member_unsafe', detail },
+        }
+        continue
+      }
+      const [, key, ending] = MEMBER.exec(member.name) ?? []
+      if (key === undefined || ending === undefined) continue
+      if (open?.key !== key) {
+        if (open !== undefined) yield close(open)
+        open = { key, offset: member.offset, members: [], tooMany: false }
+      }
+      if (open.members.length === MAX_FIELDS) open.tooMany = true
+      else open.members.push({ ...member, ending: ending.toLowerCase() })
+    }
+  } catch (error) {
+    // A sample whose next member is cut off may itself be incomplete: it is part of the damage.
+    if (!(error instanceof DamagedFile) || open === undefined) throw error
+    if (error instanceof CutMember && MEMBER.exec(error.member)?.[1] !== open.key) {
+      yield close(open)
+      throw error
+    }
+    throw new DamagedFile(`sample ${JSON.stringify(open.key)}: ${error.message}`, { cause: error })
+  }
+  if (open !== undefined) yield close(open)
+}
+
+function repeatedKey({ key, offset }: Sample): RejectedRow {
+  const detail = `key ${JSON.stringify(key)} at byte ${offset} came before in this tar`
+  return { code: 'key_duplicate', detail }
+}
+
+type Limits = Pick<SourceOptions, 'maxImageBytes' | 'maxRowBytes'> & {
+  /** undefined: everything but images. */
+  readonly wanted: readonly string[] | undefined
+}
+
+async function readSample(file: OpenFile, sample: Sample, limits: Limits): Promise<RawRow> {
+  const { wanted } = limits
+  const fields: Record<string, unknown> = {}
+  const isMember = new Set(sample.members.map((member) => member.ending))
+  const needsJson = wanted?.some((name) => name !== 'image' && !isMember.has(name)) ?? true
+  let json: Fields | undefined
+  for (const member of sample.members) {
+    const isImage = imageEndings.includes(member.ending)
+    const isAsked = wanted?.includes(member.ending) ?? false
+    // The first image member is the sample's image, under a name that does not depend on its kind.
+    const isDefault = isImage && !('image' in fields)
+    if (wanted === undefined && isImage) {
+      fields[member.ending] = true
+      if (isDefault) fields['image'] = true
+      continue
+    }
+    const isJson = member.ending === 'json' && needsJson
+    const isText = wanted === undefined && !isImage
+    if (!isAsked && !isJson && !isText && !(isDefault && (wanted?.includes('image') ?? false))) {
+      continue
+    }
+    const limit = isImage ? limits.maxImageBytes : limits.maxRowBytes
+    if (member.size > limit) {
+      if (wanted === undefined) continue
+      const detail = `member ${JSON.stringify(member.name)} has ${member.size} bytes; the limit is ${limit}`
+      return { code: 'row_too_long', detail }
+    }
+    const bytes = await file.read(member.dataOffset, member.size)
+    if (bytes.length < member.size) {
+      throw new DamagedFile(
+        `member ${JSON.stringify(member.name)} is cut after ${bytes.length} bytes`,
+      )
+    }
+    const value = isImage ? { bytes, path: member.name } : bytes
+    fields[member.ending] = value
+    if (isDefault) fields['image'] = value
+    if (isJson) {
+      const parsed = parseJsonMember(bytes)
+      if (typeof parsed === 'string') {
+        const detail = `member ${JSON.stringify(member.name)}: ${parsed}`
+        return { code: 'row_malformed', detail }
+      }
+      json = parsed
+    }
+  }
+  // A member goes before a key of the json with its name.
+  return { fields: { ...json, ...fields } }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+function parseJsonMember(bytes: Uint8Array): Fields | string {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(bytes))
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
+    return 'no JSON object'
+  } catch {
+    return 'no JSON in UTF-8'
+  }
+}

@@ -1,0 +1,199 @@
+// What was fetched for a shard that is not committed yet: an append-only file beside the shard, so
+// that a killed process costs the requests in flight and not the shard. Every process writes a file
+// of its own and reads those that others left.
+//
+// A record is three little-endian uint32 (length of the header, length of the body, CRC-32 of both),
+// a header in JSON and the body, the image as it was received. A record that was cut by a kill, and
+// what follows it, is ignored.
+
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { crc32 } from 'node:zlib'
+import { z } from 'zod'
+import { SampleError } from '../../core/errors.ts'
+import { REASONS, type ReasonCode } from '../../core/reasons.ts'
+import type { FilePart } from '../../core/types.ts'
+import { createAppendedFile } from './appended-file.ts'
+import { readPart } from '../../system/read-part.ts'
+import { namesIn, shardName, shardsFolder } from './shards.ts'
+
+/** An image that was received, or why there is none. */
+export type JournaledFetch =
+  | { readonly part: FilePart; readonly read: () => Promise<Uint8Array> }
+  | { readonly error: SampleError }
+
+export interface FetchJournal {
+  /** What became of this URL, if that is known. */
+  find(url: string): JournaledFetch | undefined
+  /** Resolves when a kill no longer loses it. @throws FatalError when the disk refuses */
+  add(url: string, outcome: Uint8Array | SampleError): Promise<JournaledFetch>
+  /** Syncs and closes; the files stay for the next attempt. */
+  close(): Promise<void>
+  /** Closes and removes the files of every process: the shard is committed. */
+  remove(): Promise<void>
+}
+
+/** A power cut loses at most this much; a kill of the process alone loses nothing that was added. */
+const SYNC_EVERY_MS = 3_000
+/** Bytes that are read without waiting for a thread. */
+const MAX_SYNC_READ = 2 ** 20
+const PREFIX_BYTES = 12
+const MAX_HEADER_BYTES = 64 * 1024
+
+const headerSchema = z.object({
+  url: z.string(),
+  error: z
+    .object({
+      code: z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]),
+      detail: z.string(),
+      httpStatus: z.int().optional(),
+      host: z.string().optional(),
+      attempts: z.int().optional(),
+    })
+    .optional(),
+})
+type Header = z.output<typeof headerSchema>
+
+/** @param version of the shard that the attempt is to become */
+export async function openFetchJournal(
+  runDir: string,
+  shard: number,
+  version: number,
+): Promise<FetchJournal> {
+  const known = new Map<string, JournaledFetch>()
+  const handles: fs.FileHandle[] = []
+  for (const file of await journalFiles(runDir, shard, version)) {
+    const handle = await fs.open(file, 'r')
+    handles.push(handle)
+    for await (const { header, offset, length } of scan(handle)) {
+      known.set(header.url, toFetched(handle, header, { path: file, offset, length }))
+    }
+  }
+  const name = `.${shardName(shard)}.v${version}.journal-${randomBytes(8).toString('hex')}`
+  const own = path.join(shardsFolder(runDir), name)
+  const writer = createAppendedFile(own, SYNC_EVERY_MS)
+  const close = async () => {
+    await writer.close().catch(() => undefined) // whoever added to it has been told
+    await Promise.all(handles.splice(0).map((handle) => handle.close()))
+  }
+  return {
+    find: (url) => known.get(url),
+    add: async (url, outcome) => {
+      if (outcome instanceof SampleError) {
+        await writer.append(encodeRecord({ url, error: fieldsOf(outcome) }, new Uint8Array(0)))
+        return { error: outcome }
+      }
+      const { handle, end } = await writer.append(encodeRecord({ url }, outcome))
+      const { length } = outcome
+      return storedAt(handle, { path: own, offset: end - length, length })
+    },
+    close,
+    remove: async () => {
+      await close()
+      for (const file of await journalFiles(runDir, shard, version)) {
+        await fs.rm(file, { force: true })
+      }
+    },
+  }
+}
+
+const FILE = /^\.(\d{5,})\.v(\d+)\.journal-/
+
+async function journalFiles(runDir: string, shard: number, version: number): Promise<string[]> {
+  return (await allJournals(runDir))
+    .filter((file) => file.shard === shard && file.version === version)
+    .map(({ path }) => path)
+}
+
+async function allJournals(runDir: string) {
+  const folder = shardsFolder(runDir)
+  return (await namesIn(folder)).flatMap((name) => {
+    const match = FILE.exec(name)
+    if (match === null) return []
+    return [{ shard: Number(match[1]), version: Number(match[2]), path: path.join(folder, name) }]
+  })
+}
+
+/** Removes what a process killed right after a commit has left, given the committed versions. */
+export async function removeOldJournals(
+  runDir: string,
+  commits: readonly { readonly shard: number; readonly version: number }[],
+): Promise<void> {
+  const committed = new Map(commits.map(({ shard, version }) => [shard, version]))
+  for (const file of await allJournals(runDir)) {
+    if ((committed.get(file.shard) ?? 0) >= file.version) await fs.rm(file.path, { force: true })
+  }
+}
+
+function toFetched(handle: fs.FileHandle, { error }: Header, part: FilePart): JournaledFetch {
+  if (error === undefined) return storedAt(handle, part)
+  const { code, detail, ...context } = error
+  return { error: new SampleError(code, detail, JSON.parse(JSON.stringify(context)) as object) }
+}
+
+/** A function of its own, so that what waits to be read holds no body in memory. */
+function storedAt(handle: fs.FileHandle, part: FilePart): JournaledFetch {
+  // Whoever checked the image has just read it.
+  const { offset, length } = part
+  const read = async () =>
+    length <= MAX_SYNC_READ ? readPart(handle.fd, offset, length) : readAt(handle, offset, length)
+  return { part, read }
+}
+
+function fieldsOf({ code, message, context }: SampleError): Header['error'] {
+  const { httpStatus, host, attempts } = context
+  return { code, detail: message, httpStatus, host, attempts }
+}
+
+/** The parts of a record; the body is not copied. */
+function encodeRecord(header: Header, body: Uint8Array): Uint8Array[] {
+  const text = Buffer.from(JSON.stringify(header))
+  const prefix = Buffer.alloc(PREFIX_BYTES)
+  prefix.writeUInt32LE(text.length, 0)
+  prefix.writeUInt32LE(body.length, 4)
+  prefix.writeUInt32LE(crc32(body, crc32(text)), 8)
+  return [prefix, text, body]
+}
+
+interface Scanned {
+  readonly header: Header
+  /** Of the body in the file. */
+  readonly offset: number
+  readonly length: number
+}
+
+/** The whole records of a file, until the first that is not. */
+async function* scan(handle: fs.FileHandle): AsyncGenerator<Scanned> {
+  const { size } = await handle.stat()
+  for (let at = 0; at + PREFIX_BYTES <= size;) {
+    const prefix = Buffer.from(await readAt(handle, at, PREFIX_BYTES))
+    const [headerLength, length] = [prefix.readUInt32LE(0), prefix.readUInt32LE(4)]
+    const end = at + PREFIX_BYTES + headerLength + length
+    if (headerLength > MAX_HEADER_BYTES || end > size) return
+    const content = Buffer.from(await readAt(handle, at + PREFIX_BYTES, headerLength + length))
+    if (crc32(content) !== prefix.readUInt32LE(8)) return
+    const parsed = headerSchema.safeParse(parseJson(content.subarray(0, headerLength)))
+    if (!parsed.success) return
+    yield { header: parsed.data, offset: at + PREFIX_BYTES + headerLength, length }
+    at = end
+  }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString())
+  } catch {
+    return undefined
+  }
+}
+
+async function readAt(handle: fs.FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  for (let done = 0; done < length;) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
+    if (bytesRead === 0) throw new Error(`the journal ends at byte ${offset + done}`)
+    done += bytesRead
+  }
+  return bytes
+}
