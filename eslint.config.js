@@ -1,3 +1,4 @@
+import jsdoc from 'eslint-plugin-jsdoc'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
@@ -10,6 +11,7 @@ export default tseslint.config(
       '.venv',
       'node_modules',
       'eslint.config.js',
+      '.dependency-cruiser.mjs',
       'scripts/ingest-client.mjs', // plain JavaScript: it runs the build
     ],
   },
@@ -29,6 +31,40 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
       ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+    },
+  },
+  {
+    // Whatever a file offers to others says what it is. Types are TypeScript's, so no tags repeat them.
+    files: ['src/**'],
+    plugins: { jsdoc },
+    rules: {
+      'jsdoc/require-jsdoc': [
+        'error',
+        {
+          publicOnly: true,
+          enableFixer: false,
+          contexts: [
+            'TSInterfaceDeclaration',
+            'TSTypeAliasDeclaration',
+            'ExportNamedDeclaration > VariableDeclaration',
+          ],
+          require: { FunctionDeclaration: true, ClassDeclaration: true },
+        },
+      ],
+    },
+  },
+  {
+    // `AbortSignal.any` holds its sources weakly: a timeout that nothing else holds is collected before it
+    // fires (Node 20). src/system/deadline.ts is the one way to bound a wait.
+    files: ['src/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='AbortSignal'][property.name='timeout']",
+          message: 'use withDeadline of system/deadline.ts',
+        },
+      ],
     },
   },
   {
