@@ -7,7 +7,8 @@ import path from 'node:path'
 import pLimit from 'p-limit'
 import { loadConfig, type Config } from '../../src/config.ts'
 import { openSource } from '../../src/ingest/source/source.ts'
-import { beginRun, identifyRun, planShards } from '../../src/run/open-run.ts'
+import { identifyRun } from '../../src/run/identity.ts'
+import { beginRun, planShards } from '../../src/run/open-run.ts'
 import { COMMIT_FORMAT } from '../../src/store/commit-record.ts'
 import { writeSynced } from '../../src/store/posix/durable.ts'
 import { encodeGroundings } from '../../src/store/groundings.ts'
@@ -91,7 +92,7 @@ async function fillRun(config: Config, runDir: string): Promise<void> {
   const run = await identifyRun(config, source)
   const plan = await planShards(config, source, signal)
   await createShardsFolder(runDir)
-  await beginRun(runDir, config, run, plan)
+  await beginRun(runDir, run, plan)
   await source.close()
   const limit = pLimit(16)
   await Promise.all(plan.shards.map((shard) => limit(() => commit(runDir, run.runId, shard))))

@@ -5,12 +5,15 @@ import type { Config } from '../config.ts'
 import { ConfigError } from '../core/errors.ts'
 import { retryOf, type ReasonCode } from '../core/reasons.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
-import { openManifest, readPlan } from '../store/run-manifest.ts'
+import { readPlan } from '../store/run-manifest.ts'
 import { createShardsFolder, readCommits } from '../store/posix/shards.ts'
-import { findRun, identifyRun, type FindOptions } from './open-run.ts'
+import { identifyRun } from './identity.ts'
+import type { ConfirmOptions } from './input-hashes.ts'
+import { findRun } from './open-run.ts'
 import type { Progress } from './progress.ts'
 import { label, sweep, withModels, withSource } from './run.ts'
 
+/** What another try has brought. */
 export interface RetryResult {
   /** Rows tried again. */
   readonly rows: number
@@ -60,7 +63,7 @@ async function labelAgain(
   runDir: string,
   commits: Map<number, CommitRecord>,
   rows: number,
-  options: FindOptions,
+  options: ConfirmOptions,
 ): Promise<void> {
   const { progress, signal } = options
   await withSource(config, signal, async (source) => {
@@ -91,9 +94,4 @@ function retryableReasons(reasons: CommitRecord['reasons']): [ReasonCode, number
 
 function retryable({ reasons }: CommitRecord): number {
   return retryableReasons(reasons).reduce((sum, [, count]) => sum + count, 0)
-}
-
-/** The stored config of a run, as a tree that settings can be laid over. */
-export async function storedConfig(runDir: string): Promise<unknown> {
-  return (await openManifest(runDir)).config
 }
