@@ -101,7 +101,8 @@ export function parseConfig(
   throw new ConfigError(`${where}:\n${parsed.error.issues.map(describeIssue).join('\n')}`)
 }
 
-type Tree = { [key: string]: unknown }
+/** Sections, or the options of one, before the schema has seen them. */
+export type Tree = { [key: string]: unknown }
 
 async function readTree(file: string, extendedBy: readonly string[]): Promise<Tree> {
   const absolute = path.resolve(file)
@@ -151,7 +152,8 @@ function applySetting(tree: Tree, setting: string): Tree {
   return merge(tree, branch as Tree)
 }
 
-function isTree(value: unknown): value is Tree {
+/** True of YAML's and JSON's objects. */
+export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -3,7 +3,7 @@
 import { countConcepts, summarizeConcepts, type ConceptSummary } from '../nlp/concepts.ts'
 import { formatSummary } from '../run/format-summary.ts'
 import { readHostFailures, type HostFailures } from '../run/host-failures.ts'
-import { readFailures, summarize, type RunSummary, type ShardFailure } from '../run/summary.ts'
+import { readFailures, summarize } from '../run/summary.ts'
 import { openManifest } from '../store/run-manifest.ts'
 import { readCommits, readCommittedShards } from '../store/posix/shards.ts'
 import { positiveInt, type Io, type RegisterCommand } from './command.ts'
@@ -12,20 +12,6 @@ interface Flags {
   readonly concepts?: true
   readonly hosts?: number
   readonly json?: true
-}
-
-interface Report {
-  readonly summary: RunSummary
-  readonly failedShards: readonly ShardFailure[]
-  readonly damagedShards: readonly DamagedShard[]
-  /** Undefined unless they were asked for. */
-  readonly concepts: ConceptSummary | undefined
-  readonly hosts: readonly HostFailures[] | undefined
-}
-
-interface DamagedShard {
-  readonly shard: number
-  readonly error: string
 }
 
 /** `groundmill status`; exit code 65 if a record of a shard is damaged. */
@@ -45,36 +31,27 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
     })
 }
 
-async function status(dir: string, { concepts, hosts, json }: Flags, io: Io): Promise<number> {
+async function status(dir: string, flags: Flags, io: Io): Promise<number> {
   const manifest = await openManifest(dir)
-  const damagedShards: DamagedShard[] = []
+  const damagedShards: { readonly shard: number; readonly error: string }[] = []
   const commits = await readCommits(dir, (shard, { message }) => {
     damagedShards.push({ shard, error: message })
   })
-  const report = {
-    summary: summarize(manifest, commits),
-    failedShards: await readFailures(dir, commits),
-    damagedShards,
-    concepts: concepts ? summarizeConcepts(await countConcepts(rowsOf(dir))) : undefined,
-    hosts: hosts === undefined ? undefined : await readHostFailures(dir, commits, hosts),
+  const summary = summarize(manifest, commits)
+  const failedShards = await readFailures(dir, commits)
+  const concepts = flags.concepts ? summarizeConcepts(await countConcepts(rowsOf(dir))) : undefined
+  const hosts = flags.hosts ? await readHostFailures(dir, commits, flags.hosts) : undefined
+  if (flags.json) {
+    const report = { dir, ...summary, failedShards, damagedShards, concepts, hosts }
+    io.stdout.write(`${JSON.stringify(report)}\n`)
+  } else {
+    const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
+    io.stdout.write(formatSummary(dir, summary) + table('failed shards', failed))
+    io.stdout.write(table('rows lost by host', (hosts ?? []).map(formatHost)))
+    if (concepts !== undefined) io.stdout.write(formatConcepts(concepts))
   }
-  io.stdout.write(json ? toJson(dir, report) : toText(dir, report))
   for (const { error } of damagedShards) io.stderr.write(`groundmill: ${error}\n`)
   return damagedShards.length === 0 ? 0 : 65
-}
-
-function toJson(dir: string, { summary, ...more }: Report): string {
-  return `${JSON.stringify({ dir, ...summary, ...more })}\n`
-}
-
-function toText(dir: string, { summary, failedShards, concepts, hosts = [] }: Report): string {
-  const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
-  return (
-    formatSummary(dir, summary) +
-    table('failed shards', failed) +
-    table('rows lost by host', hosts.map(formatHost)) +
-    (concepts === undefined ? '' : formatConcepts(concepts))
-  )
 }
 
 function formatHost({ host, rows, reasons }: HostFailures): string {

@@ -1,7 +1,7 @@
 // The configuration that a run was begun with, read with today's schema: options that came since have
 // their defaults, those that went are taken through a table. What is left over is refused by name.
 
-import { EXPORT_SECTIONS, parseConfig, type Config } from '../config.ts'
+import { EXPORT_SECTIONS, isTree, parseConfig, type Config, type Tree } from '../config.ts'
 import type { Json } from '../core/types.ts'
 import type { RunManifest } from '../store/run-manifest.ts'
 import { VERSION } from '../version.ts'
@@ -16,8 +16,6 @@ export type Migration =
 
 /** In the order of the releases. */
 const MIGRATIONS: readonly Migration[] = []
-
-type Tree = Record<string, unknown>
 
 /** A manifest's configuration in today's words, without the sections that a run does not depend on. */
 export function migrateConfig(
@@ -51,10 +49,6 @@ function put(tree: Tree, [key = '', ...rest]: readonly string[], value: unknown)
   const inner = isTree(tree[key]) ? tree[key] : {}
   tree[key] = inner
   put(inner, rest, value)
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**
