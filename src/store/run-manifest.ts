@@ -8,7 +8,7 @@ import { InputError, messageOf } from '../core/errors.ts'
 import type { Json, Shard } from '../core/types.ts'
 import { codeOf, publishFile } from './posix/durable.ts'
 
-/** Of run.json; another number is no run of this version. */
+/** Raised when an older run.json would be misread. */
 export const RUN_FORMAT = 1
 
 /** run.json. */
