@@ -2,7 +2,7 @@
 // head. Coordinated adjectives stay in ("a black and white dog"), coordinated nouns are two phrases.
 
 import { MAY } from './lexicon.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 
 /** Words [first, last] of a caption; `head` is the index of the head noun. */
 export interface Chunk {

@@ -2,7 +2,7 @@
 // known by their lexical class only.
 
 import { MAY, type Tag } from './lexicon.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { CLAUSE_OPENERS } from './words/closed.ts'
 import { GROUPS } from './words/of.ts'
 

@@ -5,7 +5,7 @@
 // expression go.
 
 import { phraseOf, type FoundPhrase } from './reading.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { list } from './words/list.ts'
 import { IRREGULAR_PASTS } from './words/verbs.ts'
 

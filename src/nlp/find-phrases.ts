@@ -12,8 +12,9 @@ import type { MappedText } from './mapped-text.ts'
 import type { CaptionOptions, PhraseOptions } from './options.ts'
 import type { FoundPhrase } from './reading.ts'
 import { limit, select, type DropCause, type Selection } from './select.ts'
-import { createTagger, type Word } from './tag.ts'
+import { createTagger } from './tag.ts'
 import { tokenize } from './tokenize.ts'
+import type { Word } from './word.ts'
 
 export interface PhraseInput {
   /** Verbatim, as in the source. */

@@ -6,7 +6,7 @@
 
 import { MAY } from './lexicon.ts'
 import { phraseOf, type FoundPhrase } from './reading.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { list } from './words/list.ts'
 
 /** Penn's DT; possessives are PRP$ there, numbers CD, "such" and "what" PDT and WP. */

@@ -3,7 +3,7 @@
 
 import type { Chunk } from './chunk.ts'
 import { MAY, type Tag } from './lexicon.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { list } from './words/list.ts'
 import { MATERIALS, NOUNS } from './words/nouns.ts'
 

@@ -1,7 +1,7 @@
 // A cleaned caption as the extractors see it: its words with their classes, and phrases as runs of words.
 
 import type { CharSpan } from '../core/types.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 
 /** A run of words [first, last]; spans follow from it. */
 export interface FoundPhrase extends CharSpan {

@@ -3,7 +3,7 @@
 import { singular } from './lemma.ts'
 import type { PhraseOptions } from './options.ts'
 import { phraseOf, type FoundPhrase } from './reading.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { COLOURS } from './words/adjectives.ts'
 import { ABSTRACT_WORDS, RELATIONAL_WORDS } from './words/abstract.ts'
 import { GENERIC_WORDS } from './words/generic.ts'

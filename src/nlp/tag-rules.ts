@@ -11,7 +11,7 @@ import {
   tagBefore,
   phraseStart,
 } from './context.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import {
   COMPOUND_PARTICIPLES,
   ING_COMPOUND,

@@ -8,7 +8,7 @@ import fs from 'node:fs/promises'
 import pLimit from 'p-limit'
 import { ConfigError, InputError, messageOf } from '../core/errors.ts'
 import type { Json } from '../core/types.ts'
-import { isRemote } from '../ingest/source/files/files.ts'
+import { isRemote } from '../ingest/source/files/addresses.ts'
 import type { Identity, RunManifest } from '../store/run-manifest.ts'
 import type { Progress } from './progress.ts'
 

@@ -4,8 +4,8 @@ import path from 'node:path'
 import type { ReasonCode } from '../../core/reasons.ts'
 import { codePointIndex } from '../../core/span.ts'
 import type { CharSpan, ImageRef, Json, SourceRow } from '../../core/types.ts'
-import { isRemote } from './files/files.ts'
-import { shortPath, type Fields, type RejectedRow } from './formats/format.ts'
+import { isRemote, shortPath } from './files/addresses.ts'
+import type { Fields, RejectedRow } from './formats/format.ts'
 
 /** Columns by what they mean; `url` or `image` is there. */
 export interface ColumnMapping {

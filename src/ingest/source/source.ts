@@ -6,13 +6,9 @@ import type { ReasonCode } from '../../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../../core/types.ts'
 import { fetchOptionsSchema, type FetchOptions } from '../fetch/options.ts'
 import { presetOf, type SourceOptions, type SourceType } from './options.ts'
-import {
-  createSourceStore,
-  folderOf,
-  isRemote,
-  type FilesDeps,
-  type SourceStore,
-} from './files/files.ts'
+import { folderOf, isRemote } from './files/addresses.ts'
+import type { FilesDeps, SourceStore } from './files/files.ts'
+import { createSourceStore } from './files/source-store.ts'
 import {
   createFolderFormat,
   findMetadataFile,

@@ -5,12 +5,12 @@ import { InputError } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import { sharedArrowThread, type ArrowThread } from './arrow-thread.ts'
 import type { Described } from './arrow-worker.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { OpenFile, SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   DamagedFile,
   marksOrDamage,
-  shortPath,
   type RawRow,
   type SourceFormat,
 } from './format.ts'

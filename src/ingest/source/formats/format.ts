@@ -3,6 +3,7 @@
 import { InputError } from '../../../core/errors.ts'
 import type { ReasonCode } from '../../../core/reasons.ts'
 import type { Json } from '../../../core/types.ts'
+import { shortPath } from '../files/addresses.ts'
 
 /** A row before its columns are understood. */
 export type RawRow = { readonly fields: Fields } | RejectedRow
@@ -123,9 +124,4 @@ export function toNumber(path: string, position: Json): number {
     return position
   }
   throw badPosition(path, position)
-}
-
-/** The end of a long path, so that a message keeps what comes after it. */
-export function shortPath(path: string): string {
-  return path.length <= 80 ? path : `…${path.slice(-79)}`
 }

@@ -6,13 +6,13 @@ import { InputError } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import type { SourceOptions } from '../options.ts'
 import { createCache } from '../../../system/cache.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   damagedRow,
   isMarked,
   readOrDamage,
-  shortPath,
   type Fields,
   type RejectedRow,
   type SourceFormat,

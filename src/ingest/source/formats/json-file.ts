@@ -5,13 +5,13 @@ import { InputError, messageOf } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import type { SourceOptions } from '../options.ts'
 import { createCache } from '../../../system/cache.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   DamagedFile,
   isMarked,
   marksOrDamage,
-  shortPath,
   type Fields,
   type RawRow,
   type SourceFormat,

@@ -6,11 +6,11 @@ import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers, RowGroup }
 import { compressors as allCompressors } from 'hyparquet-compressors'
 import { InputError, ShardError, messageOf } from '../../../core/errors.ts'
 import { createCache } from '../../../system/cache.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
 import {
   DamagedFile,
   marksOrDamage,
-  shortPath,
   toNumber,
   type Fields,
   type RawRow,

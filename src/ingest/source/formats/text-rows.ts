@@ -2,6 +2,7 @@
 
 import { InputError, messageOf } from '../../../core/errors.ts'
 import type { SourceOptions } from '../options.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
 import {
   DamagedFile,
@@ -9,7 +10,6 @@ import {
   marksOrDamage,
   type Fields,
   type RawRow,
-  shortPath,
   toNumber,
   type SourceFormat,
 } from './format.ts'

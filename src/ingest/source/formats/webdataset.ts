@@ -5,13 +5,13 @@
 import { InputError } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import type { SourceOptions } from '../options.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { OpenFile, SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   DamagedFile,
   isMarked,
   marksOrDamage,
-  shortPath,
   type Fields,
   type RawRow,
   type RejectedRow,
