@@ -73,6 +73,7 @@ export function phraseStart(words: readonly Word[], i: number): number {
   return start
 }
 
+/** Which forms of a verb the subject to its left agrees with. */
 export interface SubjectNumber {
   readonly mayBePlural: boolean
   readonly maySingular: boolean

@@ -18,6 +18,7 @@ const PENN_DETERMINERS = new Set(
 
 type Penn = 'DT' | 'JJ' | 'NN' | 'other'
 
+/** Phrases from left to right, without overlap; the head is the last noun. */
 export function glipNltk(words: readonly Word[]): readonly FoundPhrase[] {
   const phrases: FoundPhrase[] = []
   for (let at = 0; at < words.length;) {

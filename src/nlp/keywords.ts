@@ -26,6 +26,7 @@ const MODIFIERS = new Set(
   birthday wedding christmas police army fashion sports sport`),
 )
 
+/** The chunks with rows of keywords taken apart; chunks that are none stay as they are. */
 export function splitKeywords(words: readonly Word[], chunks: readonly Chunk[]): readonly Chunk[] {
   let limit: number | undefined
   return chunks.flatMap((one) => {

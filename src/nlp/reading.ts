@@ -11,6 +11,7 @@ export interface FoundPhrase extends CharSpan {
   readonly head: number
 }
 
+/** What an extractor is given. */
 export interface Reading {
   /** The cleaned caption: what is stored and what spans index. */
   readonly caption: string

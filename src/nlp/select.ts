@@ -8,9 +8,11 @@ import { COLOURS } from './words/adjectives.ts'
 import { ABSTRACT_WORDS, RELATIONAL_WORDS } from './words/abstract.ts'
 import { GENERIC_WORDS } from './words/generic.ts'
 
+/** Why a phrase that was found is not asked for. */
 export type DropCause =
   'abstract' | 'relational' | 'generic' | 'attribute' | 'duplicate' | 'words' | 'count'
 
+/** The phrases in their order, parted. */
 export interface Selection {
   readonly kept: readonly FoundPhrase[]
   readonly dropped: readonly { readonly phrase: FoundPhrase; readonly cause: DropCause }[]

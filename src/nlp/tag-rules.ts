@@ -24,6 +24,7 @@ import { COLOURS } from './words/adjectives.ts'
 import { VERBS } from './words/verbs.ts'
 import { ANIMATE, MATERIALS, NOUN_FIRST, NOUN_OR_VERB } from './words/nouns.ts'
 
+/** One reason to give a word a class. */
 export interface TagRule {
   readonly name: string
   /** Lexical classes of the words it looks at. */
@@ -101,6 +102,7 @@ function isCommon(lower: string): boolean {
   return commonVerbs.has(lower)
 }
 
+/** Asked in this order. */
 export const RULES: readonly TagRule[] = [
   {
     name: 'that-relative',

@@ -9,6 +9,7 @@ import { SPACED_COMPOUNDS, SPACED_SUFFIXES } from './words/compounds.ts'
  */
 export type Gap = 'space' | 'comma' | 'quote' | 'break'
 
+/** A word as it stands in the text. */
 export interface Token {
   /** UTF-16 range in the text. */
   readonly start: number

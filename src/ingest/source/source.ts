@@ -15,7 +15,7 @@ import {
   folderColumns,
   identifyFolder,
 } from './formats/folder.ts'
-import { readOrDamage, type SourceFormat } from './formats/format.ts'
+import type { SourceFormat } from './formats/format.ts'
 import { identify, listFiles } from './files/list-files.ts'
 import { ERROR_MESSAGE, mapRow, type ColumnMapping } from './map-row.ts'
 import { createArrowFormat } from './formats/arrow.ts'
@@ -29,6 +29,7 @@ import { ENDINGS, guessType } from './source-type.ts'
 import { createTextFormat } from './formats/text-rows.ts'
 import { createWebDatasetFormat } from './formats/webdataset.ts'
 
+/** Rows of caption pairs, numbered through from 0 whatever the number of files. */
 export interface CaptionSource {
   /** What the rows follow from: files with path, size, time and hash, columns, rules of reading. */
   readonly identity: Json
@@ -101,7 +102,7 @@ function toSource(
         const imageRoot = imageRootOf(file)
         const mapping = { columns, captionIndex, phraseUnits, maxImageBytes, imageRoot }
         const position = index === cursor.file ? cursor.position : undefined
-        for await (const raw of readOrDamage(format, file, position, readSignal)) {
+        for await (const raw of format.read(file, position, readSignal)) {
           const rejected = 'code' in raw ? raw : await gate?.check(raw.fields)
           const mapped = 'code' in raw ? raw : (rejected ?? mapRow(raw.fields, mapping))
           yield 'code' in mapped

@@ -11,6 +11,7 @@ import {
   RELATIVES,
 } from './closed.ts'
 
+/** In lower case. */
 export const STOP_WORDS: readonly string[] = [
   ...DETERMINERS,
   ...PREPOSITIONS,

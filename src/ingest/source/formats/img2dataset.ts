@@ -12,7 +12,6 @@ import {
   badPosition,
   damagedRow,
   isMarked,
-  readOrDamage,
   type Fields,
   type RejectedRow,
   type SourceFormat,
@@ -50,7 +49,7 @@ export function createImg2datasetFormat(
       const failed: RejectedRow[] = []
       const missing: RejectedRow[] = []
       let keys: ReadonlySet<string> | undefined
-      for await (const row of readOrDamage(statuses, file, undefined, signal)) {
+      for await (const row of statuses.read(file, undefined, signal)) {
         if ('code' in row) {
           failed.push(row)
         } else if (row.fields['status'] !== 'success') {
@@ -82,7 +81,7 @@ export function createImg2datasetFormat(
     },
     read: async function* (path, position, signal) {
       const { pair, lost: first } = toPosition(path, position)
-      if (first === undefined) yield* readOrDamage(pairs, path, pair, signal)
+      if (first === undefined) yield* pairs.read(path, pair, signal)
       yield* (await lostOf(path, signal)).slice(first ?? 0)
     },
     close: async () => {
