@@ -7,14 +7,11 @@
 import { MAY } from './lexicon.ts'
 import { phraseOf, type FoundPhrase } from './reading.ts'
 import type { Word } from './word.ts'
-import { list } from './words/list.ts'
+import { setOf } from './words/list.ts'
 
 /** Penn's DT; possessives are PRP$ there, numbers CD, "such" and "what" PDT and WP. */
-const PENN_DETERMINERS = new Set(
-  list(
-    'a an the this that these those some any each every either neither no another all both half',
-  ),
-)
+const PENN_DETERMINERS = setOf(`
+  a an the this that these those some any each every either neither no another all both half`)
 
 type Penn = 'DT' | 'JJ' | 'NN' | 'other'
 

@@ -14,7 +14,7 @@ async function slowFile(content: string) {
     read: (bytes: Buffer, offset: number, length: number, position: number) =>
       read(bytes, offset, Math.min(2, length), position),
   })
-  return slow as fs.FileHandle // its other forms of read are not used
+  return slow // its other forms of read are not used
 }
 
 describe('parts of a file', () => {
