@@ -77,7 +77,8 @@ describe('without the AWS SDK', () => {
   })
 })
 
-describe.skipIf(python === undefined)('objects in S3', () => {
+// The store is a Python server: beside other work a test may take minutes.
+describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () => {
   let store: S3Store
   beforeAll(async () => {
     store = await startS3(python!)
@@ -533,7 +534,7 @@ describe.skipIf(python === undefined)('objects in S3', () => {
 
       await expectStop(
         opening,
-        vi.waitUntil(() => existsSync(started), { timeout: 20_000 }),
+        vi.waitUntil(() => existsSync(started), { timeout: 200_000 }),
       )
       await fs.writeFile(end, '')
     })
