@@ -2,7 +2,7 @@
 //
 //   npm run teacher:parity                                     200 scenes of each split with glip-nano
 //   npm run teacher:parity -- --scenes sample                  stored scenes instead of rendered ones
-//   npm run teacher:parity -- --golden ../shared/golden        the reference's recorded detections as well
+//   npm run teacher:parity -- --golden $GROUNDMILL_GOLDEN      the reference's recorded detections as well
 //
 // Scenes: both sides get the same JPEG bytes and exactly the gold phrases; glip.evaluate measures both.
 // Exits with 1 when a measure differs by more than half a point, or a recorded detection is not found.

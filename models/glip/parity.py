@@ -49,7 +49,7 @@ from glip.reference import (
 )
 from glip.text import MAX_TOKENS, Prompt, Tokenizer, load_vocab
 
-GOLDEN = Path(os.environ.get("GROUNDMILL_GOLDEN", Path(__file__).resolve().parents[3] / "shared" / "golden"))
+GOLDEN = os.environ.get("GROUNDMILL_GOLDEN")
 FOLDERS = {"glip-t": "glip-t", "glip-t-a": "glip-a", "glip-l": "glip-l"}  # names among the recordings
 BORROWED = "glip-a", "landscape-320"  # picture and caption for a variant without recorded outputs
 # Suggested with the recordings: a few times the spread of float32 on other kernels.
@@ -277,7 +277,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--model", choices=FOLDERS, required=True)
     parser.add_argument("--engine", choices=["torch", "onnx"], action="append", help="default: both")
     parser.add_argument("--case", action="append", help="default: all recorded cases")
-    parser.add_argument("--golden", type=Path, default=GOLDEN, help=f"recorded outputs, default {GOLDEN}")
+    parser.add_argument(
+        "--golden", type=Path, default=GOLDEN, required=not GOLDEN, help="recorded outputs, default GROUNDMILL_GOLDEN"
+    )
     parser.add_argument("--write", type=Path, metavar="DIR", help="write a teacher folder and compare nothing")
     args = parser.parse_args(argv)
     if not (args.golden / "fill-rules.json").exists():

@@ -1,6 +1,6 @@
 // Finding phrases: speed per thread beside plain tagging with compromise, scaling with threads, F1 on gold
 // captions with 95 % intervals, and what each rule is worth. Gold captions are read where they are
-// (`--gold DIR`); they are not part of the repository.
+// (`--gold DIR` or GROUNDMILL_GOLD); they are not part of the repository.
 
 import { execFileSync } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
@@ -200,12 +200,14 @@ async function measureThreads(captions: readonly string[]): Promise<Record<strin
 
 export const benchmark: Benchmark<Result> = {
   options: {
-    gold: { type: 'string', default: '../shared/gold' },
+    gold: { type: 'string', default: process.env['GROUNDMILL_GOLD'] ?? '' },
     ablation: { type: 'boolean', default: false },
   },
   run: async (options) => {
     const gold = String(options['gold'])
-    if (!existsSync(gold)) throw new Error(`no gold captions at ${gold}; name them with --gold DIR`)
+    if (!existsSync(gold)) {
+      throw new Error(`no gold captions at "${gold}"; name them with --gold DIR or GROUNDMILL_GOLD`)
+    }
     const sets = new Map(
       SETS.map(({ name }) => [name, readGoldLines(path.join(gold, `${name}.jsonl`))]),
     )

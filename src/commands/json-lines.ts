@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
 import { InputError, messageOf } from '../core/errors.ts'
 
+/** A line that is JSON, whatever it says. */
 export interface JsonLine {
   /** From 1. */
   readonly line: number

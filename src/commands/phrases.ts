@@ -35,6 +35,7 @@ const suppliedLineSchema = lineSchema.extend({
 type Line = z.output<typeof suppliedLineSchema>
 type Parse = (line: JsonLine) => Line
 
+/** `groundmill phrases`: what a recipe finds in captions, before anything is fetched. */
 export const registerPhrases: RegisterCommand = (program, io, finish) => {
   program
     .command('phrases')

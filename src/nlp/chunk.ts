@@ -2,7 +2,8 @@
 // head. Coordinated adjectives stay in ("a black and white dog"), coordinated nouns are two phrases.
 
 import { MAY } from './lexicon.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
+import { setOf } from './words/list.ts'
 
 /** Words [first, last] of a caption; `head` is the index of the head noun. */
 export interface Chunk {
@@ -12,18 +13,13 @@ export interface Chunk {
 }
 
 const PREDETERMINERS = new Set(['all', 'both', 'half', 'such', 'what', 'any'])
-const NUMBERED = new Set(
-  'number no. no page size route bus flight channel highway exit chapter figure gate platform track type unit version vol volume class day grade level model part phase room stage step terminal'.split(
-    ' ',
-  ),
-)
+const NUMBERED = setOf(`
+  number no. no page size route bus flight channel highway exit chapter figure gate platform track
+  type unit version vol volume class day grade level model part phase room stage step terminal`)
 
 /** After a noun, an adverb: "a red car today", "a match thursday". */
-const TIMES = new Set(
-  'today tonight tomorrow yesterday monday tuesday wednesday thursday friday saturday sunday'.split(
-    ' ',
-  ),
-)
+const TIMES = setOf(`
+  today tonight tomorrow yesterday monday tuesday wednesday thursday friday saturday sunday`)
 
 /** @returns chunks from left to right, without overlap */
 export function chunk(words: readonly Word[]): readonly Chunk[] {

@@ -1,8 +1,12 @@
 // What is taken out of a caption before it is read, in order. Alt text is written for shops and search
 // engines; what is left after these rules is stored, and its spans map back to the source.
 
+import { decodeHTMLAttribute } from 'entities/decode'
+
+/** How much is taken out, `alt-text` the more. */
 export type CleanLevel = 'markup' | 'alt-text'
 
+/** One thing that is taken out or put in another way. */
 export interface CleanRule {
   readonly name: string
   /** `alt-text` cleans by all rules, `markup` by its own alone. */
@@ -16,58 +20,23 @@ export interface CleanRule {
   readonly example: readonly [before: string, after: string]
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  apos: "'",
-  nbsp: ' ',
-  ensp: ' ',
-  emsp: ' ',
-  hellip: '…',
-  ndash: '–',
-  mdash: '—',
-  lsquo: '‘',
-  rsquo: '’',
-  ldquo: '“',
-  rdquo: '”',
-  laquo: '«',
-  raquo: '»',
-  bull: '•',
-  middot: '·',
-  copy: '©',
-  reg: '®',
-  trade: '™',
-  deg: '°',
-  times: '×',
-  frac12: '½',
-  frac14: '¼',
-  euro: '€',
-  pound: '£',
-  yen: '¥',
-  eacute: 'é',
-  egrave: 'è',
-  agrave: 'à',
-  ccedil: 'ç',
-  ntilde: 'ñ',
-  auml: 'ä',
-  ouml: 'ö',
-  uuml: 'ü',
-  szlig: 'ß',
-}
-
-function decodeEntity(match: RegExpExecArray): string | undefined {
-  const name = match[1]!
-  if (!name.startsWith('#')) return ENTITIES[name] ?? ENTITIES[name.toLowerCase()]
-  const code = /^#x/i.test(name) ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1))
-  const isCharacter = code > 31 && code <= 0x10ffff && !(code >= 0xd800 && code < 0xe000)
-  return isCharacter ? String.fromCodePoint(code) : ' '
+/**
+ * As browsers read an attribute, which is where captions of the web stand: names of HTML with their semicolon;
+ * those of old without it too, unless a letter, a digit or "=" follows ("AT&T", "guitar&amplifier" and
+ * "?a=1&copy=2" stay); numbers with or without. Beyond that, names in capitals, and one kind of space.
+ */
+function decodeEntity([entity]: RegExpExecArray): string | undefined {
+  const spellings = entity.endsWith(';') ? [entity, entity.toLowerCase()] : [entity]
+  for (const spelling of spellings) {
+    const decoded = decodeHTMLAttribute(spelling)
+    if (decoded !== spelling) return decoded.replace(/\s/g, ' ')
+  }
+  return undefined
 }
 
 const entity: Omit<CleanRule, 'name' | 'example' | 'reason'> = {
   level: 'markup',
-  pattern: /&(#\d{1,7}|#x[\da-f]{1,6}|[a-z]{2,6}\d{0,2});/gi,
+  pattern: /&(?:#(?:\d{1,32}|x[\da-f]{1,32});?|[a-z][a-z\d]{1,31}(?:;|(?![a-z\d=;])))/gi,
   replacement: decodeEntity,
 }
 
@@ -76,6 +45,7 @@ const MEDIUM =
   '(?:photo(?:graph)?s?|images?|pictures?|pics?|photography|illustrations?|vectors?|footage|video|clip ?art|icons?|art)'
 const STOCK = `(?:(?:high[- ]quality|free|premium|stock|royalty[- ]free|hd|4k|download)\\s+){1,4}(?:(?:vector|editorial|digital)\\s+)?${MEDIUM}`
 
+/** In the order in which they are applied. */
 export const CLEAN_RULES: readonly CleanRule[] = [
   {
     ...entity,

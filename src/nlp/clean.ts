@@ -6,6 +6,7 @@ import { MappedText } from './mapped-text.ts'
 import type { CaptionOptions } from './options.ts'
 import { cutSpeculation } from './speculation.ts'
 
+/** A caption as it is stored, and how it became so. */
 export interface CleanCaption {
   /** Begins and ends with a character that is no space. */
   readonly mapped: MappedText
@@ -54,6 +55,7 @@ export function createCleaner(options: CaptionOptions): (caption: string) => Cle
   }
 }
 
+/** One rule alone, as `--explain` and the tests of the rules see it. */
 export function applyCleanRule(text: MappedText, rule: CleanRule): MappedText {
   return text.replace(rule.pattern, rule.replacement)
 }

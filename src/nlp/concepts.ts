@@ -3,6 +3,7 @@
 
 import type { Phrase } from '../core/types.ts'
 
+/** How often each concept comes. */
 export interface ConceptCounts {
   /** Phrases by text, in lower case without leading determiners. */
   readonly phrases: ReadonlyMap<string, number>
@@ -10,6 +11,7 @@ export interface ConceptCounts {
   readonly heads: ReadonlyMap<string, number>
 }
 
+/** The counts in figures that fit a report. */
 export interface ConceptSummary {
   /** Phrases in all. */
   readonly total: number
@@ -29,6 +31,7 @@ export interface ConceptSummary {
   readonly headHistogram: readonly { readonly from: number; readonly heads: number }[]
 }
 
+/** A phrase or a head lemma with its count. */
 export interface Concept {
   readonly name: string
   readonly count: number
@@ -42,6 +45,7 @@ export function conceptOf(text: string): string {
   return text.toLowerCase().replace(/\s+/g, ' ').replace(DETERMINERS, '')
 }
 
+/** Whatever has phrases, such as a row of groundings. */
 export interface ConceptRow {
   readonly phrases: readonly Pick<Phrase, 'text' | 'lemma'>[]
 }

@@ -2,25 +2,22 @@
 // known by their lexical class only.
 
 import { MAY, type Tag } from './lexicon.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { CLAUSE_OPENERS } from './words/closed.ts'
 import { GROUPS } from './words/of.ts'
+import { setOf } from './words/list.ts'
 
 const NOMINAL = MAY.noun | MAY.plural | MAY.name
 /** Before a noun of whatever form, "two woman": more than one. */
-const MANY = new Set(
-  'two three four five six seven eight nine ten eleven twelve several many few both these those'.split(
-    ' ',
-  ),
-)
+const MANY = setOf(`
+  two three four five six seven eight nine ten eleven twelve several many few both these those`)
 const openers = new Set(CLAUSE_OPENERS)
 const groups = new Set(GROUPS)
 /** Plurals without -s, and nouns that take either number. */
-const PLURALS = new Set(
-  `people men women children police kids sheep deer fish cattle family crew staff audience policemen
-  policewomen firemen workmen passersby
-  feet geese mice fishermen businessmen gentlemen ladies`.split(/\s+/),
-)
+const PLURALS = setOf(`
+  people men women children police kids sheep deer fish cattle family crew staff audience
+  policemen policewomen firemen workmen passersby feet geese mice fishermen businessmen gentlemen
+  ladies`)
 
 /** Class of the word before, '' where a break or comma stands between. */
 export function tagBefore(words: readonly Word[], i: number): Tag | '' {
@@ -73,6 +70,7 @@ export function phraseStart(words: readonly Word[], i: number): number {
   return start
 }
 
+/** Which forms of a verb the subject to its left agrees with. */
 export interface SubjectNumber {
   readonly mayBePlural: boolean
   readonly maySingular: boolean

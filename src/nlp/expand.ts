@@ -5,14 +5,12 @@
 // expression go.
 
 import { phraseOf, type FoundPhrase } from './reading.ts'
-import type { Word } from './tag.ts'
-import { list } from './words/list.ts'
+import type { Word } from './word.ts'
+import { setOf } from './words/list.ts'
 import { IRREGULAR_PASTS } from './words/verbs.ts'
 
 const pasts = new Set(IRREGULAR_PASTS)
-const MOTION = new Set(
-  list('into to towards toward down up across through along around past onto off'),
-)
+const MOTION = setOf('into to towards toward down up across through along around past onto off')
 
 /** @param phrases sorted by start, without overlap */
 export function expandPhrases(

@@ -6,7 +6,7 @@ import { headOf, ngrams } from './ngrams.ts'
 import { nounPhrases } from './noun-phrases.ts'
 import type { ExtractorName, PhraseOptions } from './options.ts'
 import type { FoundPhrase, Reading } from './reading.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 
 /** @returns phrases sorted by start */
 export type Extract = (reading: Reading) => readonly FoundPhrase[]

@@ -12,9 +12,11 @@ import type { MappedText } from './mapped-text.ts'
 import type { CaptionOptions, PhraseOptions } from './options.ts'
 import type { FoundPhrase } from './reading.ts'
 import { limit, select, type DropCause, type Selection } from './select.ts'
-import { createTagger, type Word } from './tag.ts'
+import { createTagger } from './tag.ts'
 import { tokenize } from './tokenize.ts'
+import type { Word } from './word.ts'
 
+/** A caption and, where the data set gives them, its phrases. */
 export interface PhraseInput {
   /** Verbatim, as in the source. */
   readonly caption: string
@@ -32,6 +34,7 @@ export interface PhrasedCaption {
   readonly sourceSpans: readonly CharSpan[]
 }
 
+/** Phrases, or the reason code of why there are none. */
 export type PhraseResult = PhrasedCaption | Refusal
 
 /** How a result came about, for people. */
@@ -45,13 +48,14 @@ export interface Explanation {
   readonly dropped: readonly { readonly text: string; readonly cause: DropCause }[]
 }
 
+/** Pure: the same caption gives the same phrases. */
 export interface PhraseFinder {
   (input: PhraseInput): PhraseResult
   /** The same result with what led there. */
   explain(input: PhraseInput): { readonly result: PhraseResult; readonly explanation: Explanation }
 }
 
-interface Finding {
+interface Found {
   readonly result: PhraseResult
   readonly text: string
   readonly cleaned: readonly string[]
@@ -75,7 +79,7 @@ export function createPhraseFinder(
   const extract = createExtractor(phrases)
   const isSuppliedOnly = [phrases.extractor].flat().every((name) => name === 'supplied')
 
-  const find = (input: PhraseInput): Finding => {
+  const find = (input: PhraseInput): Found => {
     const nothing = { text: input.caption, cleaned: [], words: [], dropped: [] }
     const refused = refuseSource(input.caption, caption) ?? refuseSpans(input)
     if (refused !== undefined) return { ...nothing, result: refused }

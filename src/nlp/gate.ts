@@ -7,6 +7,7 @@ import type { CaptionOptions } from './options.ts'
 import type { Token } from './tokenize.ts'
 import { ENGLISH_WORDS, FOREIGN_LETTERS, FOREIGN_WORDS } from './words/foreign.ts'
 
+/** Why a caption is not read. */
 export interface Refusal {
   readonly code: ReasonCode
   readonly detail: string

@@ -6,18 +6,16 @@
 
 import { MAY } from './lexicon.ts'
 import { phraseOf, type FoundPhrase } from './reading.ts'
-import type { Word } from './tag.ts'
-import { list } from './words/list.ts'
+import type { Word } from './word.ts'
+import { setOf } from './words/list.ts'
 
 /** Penn's DT; possessives are PRP$ there, numbers CD, "such" and "what" PDT and WP. */
-const PENN_DETERMINERS = new Set(
-  list(
-    'a an the this that these those some any each every either neither no another all both half',
-  ),
-)
+const PENN_DETERMINERS = setOf(`
+  a an the this that these those some any each every either neither no another all both half`)
 
 type Penn = 'DT' | 'JJ' | 'NN' | 'other'
 
+/** Phrases from left to right, without overlap; the head is the last noun. */
 export function glipNltk(words: readonly Word[]): readonly FoundPhrase[] {
   const phrases: FoundPhrase[] = []
   for (let at = 0; at < words.length;) {

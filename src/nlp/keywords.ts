@@ -3,8 +3,8 @@
 
 import type { Chunk } from './chunk.ts'
 import { MAY, type Tag } from './lexicon.ts'
-import type { Word } from './tag.ts'
-import { list } from './words/list.ts'
+import type { Word } from './word.ts'
+import { setOf } from './words/list.ts'
 import { MATERIALS, NOUNS } from './words/nouns.ts'
 
 /** Words of a chunk without determiner or "and" beyond which it is a row of keywords. */
@@ -17,15 +17,15 @@ const CONTENT: ReadonlySet<Tag> = new Set<Tag>(['N', 'J', '#', 'G', 'E', 'V', 'M
 const things = new Set(NOUNS)
 for (const material of MATERIALS) things.delete(material)
 /** Nouns that are a modifier more often than a thing when another noun follows. */
-const MODIFIERS = new Set(
-  list(`street beach park garden kitchen office school hotel home house city village baby toy
+const MODIFIERS =
+  setOf(`street beach park garden kitchen office school hotel home house city village baby toy
   tennis soccer baseball basketball football volleyball golf hockey rugby coffee tea wine beer
   water ice snow sand fire door window wall floor table bed desk phone computer laptop television tv
   bathroom bedroom dining living hand face head hair eye foot wheel boat car train bus truck bike
   bicycle motorcycle dog cat bird horse cow fish chicken flower fruit vegetable tree leaf palm sun moon star
-  birthday wedding christmas police army fashion sports sport`),
-)
+  birthday wedding christmas police army fashion sports sport`)
 
+/** The chunks with rows of keywords taken apart; chunks that are none stay as they are. */
 export function splitKeywords(words: readonly Word[], chunks: readonly Chunk[]): readonly Chunk[] {
   let limit: number | undefined
   return chunks.flatMap((one) => {

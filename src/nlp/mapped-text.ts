@@ -3,6 +3,7 @@
 
 import type { CharSpan } from '../core/types.ts'
 
+/** Immutable; positions are UTF-16 units. */
 export class MappedText {
   readonly text: string
   /** Source range of each UTF-16 unit; absent while the text is the source. */

@@ -5,7 +5,7 @@
 import type { PhraseOptions } from './options.ts'
 import { phraseOf, type FoundPhrase } from './reading.ts'
 import { singular } from './lemma.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { GENERIC_WORDS } from './words/generic.ts'
 import { STOP_WORDS } from './words/stop.ts'
 

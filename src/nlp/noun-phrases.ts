@@ -4,7 +4,7 @@ import { chunk } from './chunk.ts'
 import { splitKeywords } from './keywords.ts'
 import { mergeOf } from './of-phrases.ts'
 import { phraseOf, type FoundPhrase } from './reading.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 
 /**
  * Base noun phrases from left to right, without overlap.

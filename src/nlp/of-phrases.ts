@@ -4,7 +4,7 @@
 import type { Chunk } from './chunk.ts'
 import { singular } from './lemma.ts'
 import { GROUPS } from './words/of.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 
 const groups = new Set(GROUPS)
 

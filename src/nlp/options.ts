@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { CLEAN_RULES } from './clean-rules.ts'
 
+/** The section `caption:` with its defaults. */
 export const captionOptionsSchema = z.strictObject({
   /**
    * What is taken out of the stored caption: `markup` decodes HTML entities and removes tags, URLs and
@@ -40,9 +41,11 @@ export const captionOptionsSchema = z.strictObject({
   maxRepeats: z.int().min(1).optional(),
 })
 
+/** Names of the ways of asking. */
 export const EXTRACTORS = ['chunker', 'glip-nltk', 'ngrams', 'supplied'] as const
 const extractorName = z.enum(EXTRACTORS)
 
+/** The section `phrases:` with its defaults. */
 export const phraseOptionsSchema = z.strictObject({
   /** One extractor, or a list whose phrases are united; of overlapping phrases the earlier name's win. */
   extractor: z.union([extractorName, z.array(extractorName).min(1)]).default('chunker'),
@@ -79,6 +82,9 @@ export const phraseOptionsSchema = z.strictObject({
 /** Options of `phrases:` that do not change what is written. */
 export const phraseVolatile: readonly string[] = ['timeoutMs']
 
+/** What `caption:` says, defaults filled in. */
 export type CaptionOptions = z.output<typeof captionOptionsSchema>
+/** What `phrases:` says, defaults filled in. */
 export type PhraseOptions = z.output<typeof phraseOptionsSchema>
+/** One of EXTRACTORS. */
 export type ExtractorName = (typeof EXTRACTORS)[number]

@@ -1,7 +1,7 @@
 // A cleaned caption as the extractors see it: its words with their classes, and phrases as runs of words.
 
 import type { CharSpan } from '../core/types.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 
 /** A run of words [first, last]; spans follow from it. */
 export interface FoundPhrase extends CharSpan {
@@ -11,6 +11,7 @@ export interface FoundPhrase extends CharSpan {
   readonly head: number
 }
 
+/** What an extractor is given. */
 export interface Reading {
   /** The cleaned caption: what is stored and what spans index. */
   readonly caption: string

@@ -3,14 +3,16 @@
 import { singular } from './lemma.ts'
 import type { PhraseOptions } from './options.ts'
 import { phraseOf, type FoundPhrase } from './reading.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import { COLOURS } from './words/adjectives.ts'
 import { ABSTRACT_WORDS, RELATIONAL_WORDS } from './words/abstract.ts'
 import { GENERIC_WORDS } from './words/generic.ts'
 
+/** Why a phrase that was found is not asked for. */
 export type DropCause =
   'abstract' | 'relational' | 'generic' | 'attribute' | 'duplicate' | 'words' | 'count'
 
+/** The phrases in their order, parted. */
 export interface Selection {
   readonly kept: readonly FoundPhrase[]
   readonly dropped: readonly { readonly phrase: FoundPhrase; readonly cause: DropCause }[]

@@ -11,19 +11,21 @@ import {
   tagBefore,
   phraseStart,
 } from './context.ts'
-import type { Word } from './tag.ts'
+import type { Word } from './word.ts'
 import {
   COMPOUND_PARTICIPLES,
   ING_COMPOUND,
   ING_COMPOUND_HEADS,
   ING_MODIFIER,
   ING_THINGS,
+  VERBS,
 } from './words/verbs.ts'
 import { CLAUSE_OPENERS } from './words/closed.ts'
 import { COLOURS } from './words/adjectives.ts'
-import { VERBS } from './words/verbs.ts'
+import { setOf } from './words/list.ts'
 import { ANIMATE, MATERIALS, NOUN_FIRST, NOUN_OR_VERB } from './words/nouns.ts'
 
+/** One reason to give a word a class. */
 export interface TagRule {
   readonly name: string
   /** Lexical classes of the words it looks at. */
@@ -50,20 +52,19 @@ const materials = new Set(MATERIALS)
 
 const commonVerbs = new Set([...VERBS, ...NOUN_OR_VERB].flatMap((verb) => [verb, addS(verb)]))
 
-const oneOf = (text: string) => new Set(text.split(' '))
-const BE = oneOf("is are was were be been being am isn't aren't wasn't weren't")
-const HAVE = oneOf("has have had having hasn't haven't hadn't")
-const SUBJECTS = oneOf('i you he she we they')
-const ARTICLES = oneOf('a an the every no')
-const SINGULAR_ARTICLES = oneOf('a an one another each every this')
-const QUANTIFIERS = oneOf(
+const BE = setOf("is are was were be been being am isn't aren't wasn't weren't")
+const HAVE = setOf("has have had having hasn't haven't hadn't")
+const SUBJECTS = setOf('i you he she we they')
+const ARTICLES = setOf('a an the every no')
+const SINGULAR_ARTICLES = setOf('a an one another each every this')
+const QUANTIFIERS = setOf(
   'one two three four some each all both another other others several many few',
 )
 /** What lets, makes or watches somebody do something: after its object stands a bare infinitive. */
-const CAUSATIVES = oneOf(
+const CAUSATIVES = setOf(
   'help helps helping helped watch watches watching watched let lets letting make makes making made see sees seeing hear hears hearing',
 )
-const DEGREE = oneOf('very quite so too extremely most more less really rather pretty fairly')
+const DEGREE = setOf('very quite so too extremely most more less really rather pretty fairly')
 
 /** Where a verb stands rather than a noun: nothing, or a function word, comes after it. */
 function endsPhrase(words: readonly Word[], i: number): boolean {
@@ -101,6 +102,7 @@ function isCommon(lower: string): boolean {
   return commonVerbs.has(lower)
 }
 
+/** Asked in this order. */
 export const RULES: readonly TagRule[] = [
   {
     name: 'that-relative',

@@ -6,6 +6,7 @@ import { MAY, type Lexicon, type Tag } from './lexicon.ts'
 import { RULES, type TagRule } from './tag-rules.ts'
 import { FIXED_GROUPS } from './words/closed.ts'
 import type { Token } from './tokenize.ts'
+import type { Word } from './word.ts'
 
 /** First word of a fixed group -> the words after it, the longest first. */
 const FIXED = new Map<string, (readonly string[])[]>()
@@ -18,16 +19,7 @@ for (const group of FIXED_GROUPS) {
   )
 }
 
-/** A word whose class is being decided. */
-export interface Word extends Token {
-  tag: Tag
-  /** Bits of MAY. */
-  readonly may: number
-  readonly isKnown: boolean
-  /** Name of the rule that decided, for --explain. */
-  rule: string
-}
-
+/** Gives each token its class. */
 export interface Tagger {
   tag(tokens: readonly Token[]): readonly Word[]
 }

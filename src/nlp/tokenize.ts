@@ -2,6 +2,7 @@
 // hyphenated words stay whole, and no term is without a letter or digit.
 
 import { SPACED_COMPOUNDS, SPACED_SUFFIXES } from './words/compounds.ts'
+import { setOf } from './words/list.ts'
 
 /**
  * What stands between a word and the one before it: nothing but spaces, one comma, quotation marks, or
@@ -9,6 +10,7 @@ import { SPACED_COMPOUNDS, SPACED_SUFFIXES } from './words/compounds.ts'
  */
 export type Gap = 'space' | 'comma' | 'quote' | 'break'
 
+/** A word as it stands in the text. */
 export interface Token {
   /** UTF-16 range in the text. */
   readonly start: number
@@ -22,11 +24,8 @@ export interface Token {
 const compounds = new Set(SPACED_COMPOUNDS)
 const suffixes = new Set(SPACED_SUFFIXES)
 const WORD = /[\p{L}\p{N}\p{M}]/u
-const ABBREVIATIONS = new Set(
-  'mr mrs ms dr st jr sr prof rev gen col sgt capt lt gov sen rep mt ft no vs inc ltd corp co'.split(
-    ' ',
-  ),
-)
+const ABBREVIATIONS = setOf(`
+  mr mrs ms dr st jr sr prof rev gen col sgt capt lt gov sen rep mt ft no vs inc ltd corp co`)
 
 /**
  * Splits a text into words.

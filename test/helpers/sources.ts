@@ -9,7 +9,8 @@ import {
 } from '../../src/ingest/source/source.ts'
 import type { SourceRow } from '../../src/core/types.ts'
 import type { FetchOptions } from '../../src/ingest/fetch/options.ts'
-import type { FilesDeps } from '../../src/ingest/source/files/files.ts'
+import { InputError } from '../../src/core/errors.ts'
+import type { FilesDeps, OpenFile, SourceFiles } from '../../src/ingest/source/files/files.ts'
 import { sourceOptionsSchema } from '../../src/ingest/source/options.ts'
 import type { z } from 'zod'
 
@@ -105,4 +106,40 @@ export async function failure(promise: Promise<unknown>): Promise<string> {
     throw error
   }
   throw new Error('nothing was thrown')
+}
+
+/** Files in memory; `chunk` bytes come at once. */
+export function memoryFiles(
+  contents: Readonly<Record<string, string | Uint8Array>>,
+  chunk = 7,
+): SourceFiles {
+  const bytesOf = (path: string) => {
+    const content = contents[path]
+    if (content === undefined) throw new InputError(`${path} is not there`)
+    return Buffer.from(content)
+  }
+  const open = async (path: string): Promise<OpenFile> => {
+    const bytes = bytesOf(path)
+    return {
+      size: bytes.length,
+      read: async (start, length) => bytes.subarray(start, start + length),
+      close: async () => undefined,
+    }
+  }
+  return {
+    open,
+    openForward: open,
+    stream: async function* (path, offset) {
+      const bytes = bytesOf(path)
+      for (let at = offset; at < bytes.length; at += chunk) yield bytes.subarray(at, at + chunk)
+    },
+    describe: async (path) => ({ size: bytesOf(path).length }),
+  }
+}
+
+/** Everything that comes. */
+export async function collectAll<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of items) all.push(item)
+  return all
 }

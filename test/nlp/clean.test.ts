@@ -40,6 +40,43 @@ describe('createCleaner', () => {
     expect(cleaned(caption)).toBe(expected)
   })
 
+  it.each([
+    // Names of HTML 4 and 5, each in its own case.
+    ['voil&agrave; &hellip; &euro;5 &Omega; &omega; &Eacute;cole', 'voilà … €5 Ω ω École'],
+    ['a &star; and &NotEqualTilde;', 'a ☆ and ≂̸'],
+    // Names in capitals, as captions in capitals have them.
+    ['A CAF&EACUTE; &NBSP; &HELLIP;', 'A CAFé …'],
+    // Escaped twice, and no more than twice.
+    ['a fox &amp;hellip; &amp;#8211; a hen', 'a fox … – a hen'],
+    ['a fox &amp;amp;hellip;', 'a fox &hellip;'],
+    // Without a semicolon, as browsers read attributes: only old names, and no part of a word.
+    ['Tom &amp Jerry, 5 &lt 6, &copy 2020 &amp', 'Tom & Jerry, 5 < 6, © 2020 &'],
+    ['guitar&amplifier, bed&notebook, &hellip x', 'guitar&amplifier, bed&notebook, &hellip x'],
+    ['a=1&copy=2', 'a=1&copy=2'],
+    ['it&#39s &#x27x&#x27', "it's 'x'"],
+    // Numbers as HTML says: those of Windows-1252 are read as such, what can be no character is U+FFFD.
+    ['&#128;5 &#150; &#x1F600;', '€5 – 😀'],
+    ['a &#0; b &#xD800; c &#x110000; d &#99999999999;', 'a � b � c � d �'],
+    ['a &#7; b', 'a b'],
+    // No entities at all.
+    ['AT&T, Q&A, R&D; M&Ms; fish & chips', 'AT&T, Q&A, R&D; M&Ms; fish & chips'],
+    ['&; &#; &#x; &nonsense; &notit;', '&; &#; &#x; &nonsense; &notit;'],
+  ])('entities: %j', (caption, expected) => {
+    expect(cleaned(caption)).toBe(expected)
+  })
+
+  it('keeps the place of an entity in the source', () => {
+    const caption = 'a cr&egrave;me &amp;amp; br&ucirc;l&eacute;e'
+
+    const { mapped, applied } = clean(caption)
+
+    expect(mapped.text).toBe('a crème & brûlée')
+    expect(applied).toEqual(['entity', 'entity-again'])
+    expect(mapped.toSource({ start: 2, end: 7 })).toEqual({ start: 2, end: 14 })
+    expect(mapped.toSource({ start: 8, end: 9 })).toEqual({ start: 15, end: 24 })
+    expect(mapped.fromSource({ start: 25, end: 45 })).toEqual({ start: 10, end: 16 })
+  })
+
   it('leaves hashtags and boilerplate with `markup`, everything but the ends with `none`', () => {
     const caption = ' Stock photo of a dog &amp; a cat #pets '
 

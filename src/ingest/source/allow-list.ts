@@ -7,7 +7,9 @@ import fs from 'node:fs/promises'
 import readline from 'node:readline'
 import { ConfigError, ShardError, messageOf } from '../../core/errors.ts'
 import type { Json } from '../../core/types.ts'
+import { readExactly } from '../../system/read-part.ts'
 
+/** Values of a column that are wanted. */
 export interface AllowList {
   /** What the list says: a digest of each file, wherever it lies. */
   readonly identity: Json
@@ -100,12 +102,12 @@ async function openIds(path: string, signal: AbortSignal): Promise<List & { sha2
     // The first id of each page, and all bytes where they fit.
     const firsts = new BigUint64Array(2 * Math.ceil(count / PAGE_IDS))
     const resident = count * ID_BYTES <= MAX_RESIDENT ? Buffer.alloc(count * ID_BYTES) : undefined
-    const hash = createHash('sha256').update(await readFully(file, 0, start))
+    const hash = createHash('sha256').update(await readExactly(file, 0, start))
     let last: Id = [0n, 0n]
     for (let at = 0; at < count * ID_BYTES; at += SCAN_BYTES) {
       signal.throwIfAborted()
       const length = Math.min(SCAN_BYTES, count * ID_BYTES - at)
-      const bytes = await readFully(file, start + at, length)
+      const bytes = await readExactly(file, start + at, length)
       hash.update(bytes)
       if (resident !== undefined) bytes.copy(resident, at)
       for (let offset = 0; offset < length; offset += ID_BYTES) {
@@ -121,7 +123,7 @@ async function openIds(path: string, signal: AbortSignal): Promise<List & { sha2
       const from = page * PAGE_IDS * ID_BYTES
       const length = Math.min(PAGE_IDS * ID_BYTES, count * ID_BYTES - from)
       if (resident !== undefined) return resident.subarray(from, from + length)
-      return readFully(file, start + from, length).catch((error: unknown) => {
+      return readExactly(file, start + from, length).catch((error: unknown) => {
         throw new ShardError(`cannot read ${path}: ${messageOf(error)}`, { cause: error })
       })
     }
@@ -182,28 +184,17 @@ function countUpTo(length: number, id: Id, idOf: (index: number) => Id): number 
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 async function readNpyHeader(file: fs.FileHandle): Promise<{ start: number; count: number }> {
-  const head = await readFully(file, 0, 12)
+  const head = await readExactly(file, 0, 12)
   const isNpy = head.toString('latin1', 0, 6) === '\x93NUMPY'
   const version = head[6] ?? 0
   if (!isNpy || version < 1 || version > 3) throw new Error('no .npy file')
   const [begin, length] = version === 1 ? [10, head.readUInt16LE(8)] : [12, head.readUInt32LE(8)]
   if (length > 65_536) throw new Error(`a header of ${length} bytes`)
-  const header = (await readFully(file, begin, length)).toString('latin1')
+  const header = (await readExactly(file, begin, length)).toString('latin1')
   const isPairs = /'descr': \[\('\w*', '<u8'\), \('\w*', '<u8'\)\]/.test(header)
   const isTable = /'descr': '<u8', 'fortran_order': False/.test(header)
   const shape = isPairs ? /'shape': \((\d+),\)/ : /'shape': \((\d+), 2\)/
   const count = Number(isPairs || isTable ? (shape.exec(header)?.[1] ?? NaN) : NaN)
   if (Number.isSafeInteger(count)) return { start: begin + length, count }
   throw new Error(`no list of ids (dtype "u8,u8") but ${header.trim()}`)
-}
-
-async function readFully(file: fs.FileHandle, start: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(length)
-  let filled = 0
-  while (filled < length) {
-    const { bytesRead } = await file.read(buffer, filled, length - filled, start + filled)
-    if (bytesRead === 0) throw new Error(`ends at byte ${start + filled}`)
-    filled += bytesRead
-  }
-  return buffer
 }

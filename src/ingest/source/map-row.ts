@@ -4,8 +4,9 @@ import path from 'node:path'
 import type { ReasonCode } from '../../core/reasons.ts'
 import { codePointIndex } from '../../core/span.ts'
 import type { CharSpan, ImageRef, Json, SourceRow } from '../../core/types.ts'
-import { isRemote } from './files/files.ts'
-import { shortPath, type Fields, type RejectedRow } from './formats/format.ts'
+import { isRemote, shortPath } from './files/addresses.ts'
+import type { Fields, RejectedRow } from './formats/format.ts'
+import { decodeUtf8 } from './utf8.ts'
 
 /** Columns by what they mean; `url` or `image` is there. */
 export interface ColumnMapping {
@@ -17,6 +18,7 @@ export interface ColumnMapping {
   readonly keep: readonly string[]
 }
 
+/** How the columns of a row are understood. */
 export interface MapOptions {
   readonly columns: ColumnMapping
   readonly captionIndex: number
@@ -25,8 +27,6 @@ export interface MapOptions {
   readonly imageRoot: string
   readonly maxImageBytes: number
 }
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Beside a status column, as img2dataset names it. */
 export const ERROR_MESSAGE = 'error_message'
@@ -93,7 +93,8 @@ function textOf(fields: Fields, name: string): string | undefined {
 }
 
 function asText(value: unknown, name: string): string {
-  const text = value instanceof Uint8Array ? decode(value, name) : value
+  const text = value instanceof Uint8Array ? decodeUtf8(value) : value
+  if (text === undefined) throw new RowProblem('encoding_invalid', `column ${name} is not UTF-8`)
   if (typeof text !== 'string') {
     throw new RowProblem('row_malformed', `column ${name} is ${kindOf(text)}, not text`)
   }
@@ -101,14 +102,6 @@ function asText(value: unknown, name: string): string {
   if (bad === null) return text
   const what = bad[0] === '\0' ? 'a NUL character' : 'half a surrogate pair'
   throw new RowProblem('encoding_invalid', `column ${name} has ${what} at ${bad.index}`)
-}
-
-function decode(bytes: Uint8Array, name: string): string {
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    throw new RowProblem('encoding_invalid', `column ${name} is not UTF-8`)
-  }
 }
 
 function kindOf(value: unknown): string {

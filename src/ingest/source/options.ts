@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 
+/** Kinds of files that can be read. */
 export const sourceTypes = [
   'parquet',
   'arrow',
@@ -16,6 +17,7 @@ export const sourceTypes = [
   'folder',
 ] as const
 
+/** A kind of file; without one in the config it follows from the endings. */
 export type SourceType = (typeof sourceTypes)[number]
 
 /** What a preset decides where the config does not. */
@@ -74,8 +76,10 @@ export const presets = {
   },
 } as const satisfies Readonly<Record<string, Preset>>
 
+/** Data sets whose columns are known. */
 export type PresetName = keyof typeof presets
 
+/** With the fields that a preset may leave open. */
 export function presetOf(name: PresetName): Preset {
   return presets[name]
 }
@@ -117,6 +121,7 @@ const s3Schema = z.strictObject({
   anonymous: z.boolean().default(false),
 })
 
+/** The section `source:` with its defaults. */
 export const sourceOptionsSchema = z.strictObject({
   /** Columns of a published data set; whatever is given beside it goes before it. */
   preset: z.enum(Object.keys(presets) as [PresetName, ...PresetName[]]).optional(),
@@ -179,5 +184,7 @@ export const sourceVolatile: readonly string[] = [
   'allowList',
 ]
 
+/** What `source:` says, defaults filled in. */
 export type SourceOptions = z.output<typeof sourceOptionsSchema>
+/** What `source.s3:` says, defaults filled in. */
 export type S3Options = z.output<typeof s3Schema>

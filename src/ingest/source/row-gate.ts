@@ -6,6 +6,7 @@ import type { SourceOptions } from './options.ts'
 import type { Fields, RejectedRow } from './formats/format.ts'
 import { valueOf } from './map-row.ts'
 
+/** Lets rows pass by the value of one column. */
 export interface RowGate {
   /** What is added to the identity of the source. */
   readonly identity: { readonly [key: string]: Json }

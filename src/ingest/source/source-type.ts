@@ -3,9 +3,9 @@
 import fs from 'node:fs/promises'
 import { ConfigError } from '../../core/errors.ts'
 import { sourceTypes, type SourceType } from './options.ts'
-import { bareName, isRemote, type SourceStore } from './files/files.ts'
+import { bareName, isRemote, isS3, isS3Folder } from './files/addresses.ts'
+import type { SourceStore } from './files/files.ts'
 import { findMetadataFile } from './formats/folder.ts'
-import { isS3, isS3Folder } from './files/s3-files.ts'
 
 /** Which files of a folder are read. */
 export const ENDINGS: Readonly<Record<Exclude<SourceType, 'folder'>, readonly string[]>> = {

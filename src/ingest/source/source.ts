@@ -6,20 +6,16 @@ import type { ReasonCode } from '../../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../../core/types.ts'
 import { fetchOptionsSchema, type FetchOptions } from '../fetch/options.ts'
 import { presetOf, type SourceOptions, type SourceType } from './options.ts'
-import {
-  createSourceStore,
-  folderOf,
-  isRemote,
-  type FilesDeps,
-  type SourceStore,
-} from './files/files.ts'
+import { folderOf, isRemote } from './files/addresses.ts'
+import type { FilesDeps, SourceStore } from './files/files.ts'
+import { createSourceStore } from './files/source-store.ts'
 import {
   createFolderFormat,
   findMetadataFile,
   folderColumns,
   identifyFolder,
 } from './formats/folder.ts'
-import { readOrDamage, type SourceFormat } from './formats/format.ts'
+import type { SourceFormat } from './formats/format.ts'
 import { identify, listFiles } from './files/list-files.ts'
 import { ERROR_MESSAGE, mapRow, type ColumnMapping } from './map-row.ts'
 import { createArrowFormat } from './formats/arrow.ts'
@@ -33,6 +29,7 @@ import { ENDINGS, guessType } from './source-type.ts'
 import { createTextFormat } from './formats/text-rows.ts'
 import { createWebDatasetFormat } from './formats/webdataset.ts'
 
+/** Rows of caption pairs, numbered through from 0 whatever the number of files. */
 export interface CaptionSource {
   /** What the rows follow from: files with path, size, time and hash, columns, rules of reading. */
   readonly identity: Json
@@ -105,7 +102,7 @@ function toSource(
         const imageRoot = imageRootOf(file)
         const mapping = { columns, captionIndex, phraseUnits, maxImageBytes, imageRoot }
         const position = index === cursor.file ? cursor.position : undefined
-        for await (const raw of readOrDamage(format, file, position, readSignal)) {
+        for await (const raw of format.read(file, position, readSignal)) {
           const rejected = 'code' in raw ? raw : await gate?.check(raw.fields)
           const mapped = 'code' in raw ? raw : (rejected ?? mapRow(raw.fields, mapping))
           yield 'code' in mapped

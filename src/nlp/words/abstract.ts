@@ -6,6 +6,7 @@
 
 import { list } from './list.ts'
 
+/** Singulars of what has no box. */
 export const ABSTRACT_WORDS = list(`
   time day week weekend month year decade century hour minute second moment today tomorrow yesterday
   morning afternoon evening night noon midnight season spring summer autumn winter date period era age past

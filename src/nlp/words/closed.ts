@@ -2,6 +2,7 @@
 
 import { list } from './list.ts'
 
+/** Before everything else in a phrase; possessives too. */
 export const DETERMINERS = list(`
   a an the this that these those some any each every either neither no another
   my your his its our their her whose it's what's-his-name both all half such what which`)
@@ -14,6 +15,7 @@ export const NUMBERS = list(`
   dozen more most much less enough other certain same own first second third fourth fifth sixth
   seventh eighth ninth tenth last next`)
 
+/** Before the phrase that they govern. */
 export const PREPOSITIONS = list(`
   about above across after against along alongside amid amidst among amongst around as at atop
   before behind below beneath beside besides between beyond by concerning despite down during
@@ -22,12 +24,15 @@ export const PREPOSITIONS = list(`
   versus via with within without aboard astride underneath w/ vs while whilst aside apart despite
   minus plus`)
 
+/** Between two of the same kind. */
 export const COORDINATORS = list(`and or nor`)
 
+/** Before a clause. */
 export const CONJUNCTIONS = list(`
   but so because although though if when whenever where wherever unless yet whereas once whether why
   how however therefore thus`)
 
+/** Instead of a phrase; none is asked for. */
 export const PRONOUNS = list(`
   i you he she it we they me him us them mine yours hers ours theirs myself yourself himself herself
   itself ourselves yourselves themselves oneself whom someone somebody something anyone anybody
@@ -43,6 +48,7 @@ export const AUXILIARIES = list(`
   havent hasnt didnt doesnt isnt arent wasnt werent wouldnt shouldnt couldnt
   cannot can't couldn't won't wouldn't shouldn't mustn't needn't ought gonna wanna gotta dont cant`)
 
+/** Of place, time and degree, and what else never is in a phrase but before an adjective. */
 export const ADVERBS = list(`
   very too also just only even still again almost already always never often sometimes soon then now
   ever quite rather really perhaps maybe together apart away back forward forwards backward
@@ -54,6 +60,7 @@ export const ADVERBS = list(`
   nearly about-to barely hardly simply well so-called somehow somewhat meanwhile moreover
   furthermore otherwise indeed please thanks hello hi ok okay yes yeah oh wow hey lol`)
 
+/** Open a clause about the noun before; "that" depends on its context. */
 export const RELATIVES = list(`who which`)
 
 /** Word groups that act as one preposition or adverb; none of their words starts a phrase. */

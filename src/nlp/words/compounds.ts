@@ -2,6 +2,7 @@
 
 import { list } from './list.ts'
 
+/** With a plain hyphen, as they are looked up. */
 export const SPACED_COMPOUNDS = list(`
   close-up t-shirt tee-shirt x-ray e-mail air-force mid-air make-up pick-up stand-up pop-up push-up
   line-up check-up pin-up build-up grown-up warm-up lock-up hot-dog hi-fi wi-fi sci-fi pre-school

@@ -3,6 +3,7 @@
 
 import { list } from './list.ts'
 
+/** Signs of another language, in lower case. */
 export const FOREIGN_WORDS = list(`
   le la les un une des du aux et est sont dans sur sous avec pour par qui que nous vous elle ils
   chez au ce cette ces son sa ses leur deux ou où

@@ -5,3 +5,8 @@ export function list(text: string): readonly string[] {
     .filter((word) => word !== '')
     .map((word) => word.replaceAll('|', ' '))
 }
+
+/** The same as a set to look words up in. */
+export function setOf(text: string): ReadonlySet<string> {
+  return new Set(list(text))
+}

@@ -7,6 +7,7 @@ export const MATERIALS = list(`
   brick steel iron glass paper cardboard rubber ceramic porcelain marble granite wicker bamboo stone
   concrete leather plastic metal wool cotton silk velvet lace wood lumber plywood fabric cloth`)
 
+/** Things of captions that the lexicon lacks or reads as something else. */
 export const NOUNS = list(`
   pillar collar dollar cellar baby adult male female sheep monitor zone cycle square
   skateboard snowboard surfboard frisbee giraffe zebra elephant bicycle motorcycle motorbike bike

@@ -10,7 +10,9 @@ import {
   PRONOUNS,
   RELATIVES,
 } from './closed.ts'
+import { list } from './list.ts'
 
+/** In lower case. */
 export const STOP_WORDS: readonly string[] = [
   ...DETERMINERS,
   ...PREPOSITIONS,
@@ -19,13 +21,5 @@ export const STOP_WORDS: readonly string[] = [
   ...PRONOUNS,
   ...AUXILIARIES,
   ...RELATIVES,
-  'to',
-  'not',
-  'very',
-  'too',
-  'also',
-  'just',
-  'then',
-  'now',
-  'so',
+  ...list('to not very too also just then now so'),
 ]

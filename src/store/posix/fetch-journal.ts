@@ -15,7 +15,7 @@ import { SampleError } from '../../core/errors.ts'
 import { REASONS, type ReasonCode } from '../../core/reasons.ts'
 import type { FilePart } from '../../core/types.ts'
 import { createAppendedFile } from './appended-file.ts'
-import { readPart } from '../../system/read-part.ts'
+import { readExactly, readPart } from '../../system/read-part.ts'
 import { namesIn, shardName, shardsFolder } from './shards.ts'
 
 /** An image that was received, or why there is none. */
@@ -137,7 +137,9 @@ function storedAt(handle: fs.FileHandle, part: FilePart): JournaledFetch {
   // Whoever checked the image has just read it.
   const { offset, length } = part
   const read = async () =>
-    length <= MAX_SYNC_READ ? readPart(handle.fd, offset, length) : readAt(handle, offset, length)
+    length <= MAX_SYNC_READ
+      ? readPart(handle.fd, offset, length)
+      : readExactly(handle, offset, length)
   return { part, read }
 }
 
@@ -167,11 +169,11 @@ interface Scanned {
 async function* scan(handle: fs.FileHandle): AsyncGenerator<Scanned> {
   const { size } = await handle.stat()
   for (let at = 0; at + PREFIX_BYTES <= size;) {
-    const prefix = Buffer.from(await readAt(handle, at, PREFIX_BYTES))
+    const prefix = await readExactly(handle, at, PREFIX_BYTES)
     const [headerLength, length] = [prefix.readUInt32LE(0), prefix.readUInt32LE(4)]
     const end = at + PREFIX_BYTES + headerLength + length
     if (headerLength > MAX_HEADER_BYTES || end > size) return
-    const content = Buffer.from(await readAt(handle, at + PREFIX_BYTES, headerLength + length))
+    const content = await readExactly(handle, at + PREFIX_BYTES, headerLength + length)
     if (crc32(content) !== prefix.readUInt32LE(8)) return
     const parsed = headerSchema.safeParse(parseJson(content.subarray(0, headerLength)))
     if (!parsed.success) return
@@ -186,14 +188,4 @@ function parseJson(bytes: Buffer): unknown {
   } catch {
     return undefined
   }
-}
-
-async function readAt(handle: fs.FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(length)
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
-    if (bytesRead === 0) throw new Error(`the journal ends at byte ${offset + done}`)
-    done += bytesRead
-  }
-  return bytes
 }

@@ -1,12 +1,6 @@
-// The files of a source by name, wherever they are: local paths, https:// and s3:// addresses.
+// What the reader of a data set asks of the place where its files are.
 
-import path from 'node:path'
-import type { FetchOptions } from '../../fetch/options.ts'
 import type { FetcherDeps } from '../../fetch/fetcher.ts'
-import type { S3Options } from '../options.ts'
-import { createHttpFiles } from './http-files.ts'
-import { localFiles } from './local-files.ts'
-import { createS3Files, isS3 } from './s3-files.ts'
 
 /** What one place can do: a disk, the web, an object store. */
 export interface SourceFiles {
@@ -28,6 +22,7 @@ export interface SourceFiles {
   describe(path: string, signal: AbortSignal): Promise<FileDescription>
 }
 
+/** All places as one: a path or an address says which is asked. */
 export interface SourceStore extends SourceFiles {
   /**
    * Objects whose address begins with an s3:// address, in any order. (Folders on a disk are walked, web
@@ -40,6 +35,7 @@ export interface SourceStore extends SourceFiles {
   close(): Promise<void>
 }
 
+/** A file that is read by offsets. */
 export interface OpenFile {
   /** Bytes; infinite where a server does not say. */
   readonly size: number
@@ -48,6 +44,7 @@ export interface OpenFile {
   close(): Promise<void>
 }
 
+/** What tells that a file is still the one that was planned. */
 export interface FileDescription {
   readonly size: number
   /** Time of the last change, ISO 8601; of a local file. */
@@ -56,41 +53,5 @@ export interface FileDescription {
   readonly etag?: string
 }
 
-/** True for what is read over the network. */
-export function isRemote(path: string): boolean {
-  return /^[a-z][a-z0-9+.-]+:\/\//i.test(path)
-}
-
 /** What tests replace. */
 export type FilesDeps = Pick<FetcherDeps, 'query' | 'ca'>
-
-/** The name without a query or a fragment, in lower case: what an ending is looked for in. */
-export function bareName(path: string): string {
-  return (isRemote(path) && !isS3(path) ? path.replace(/[?#].*$/, '') : path).toLowerCase()
-}
-
-/** The folder of a file, or the address that relative addresses in it are relative to. */
-export function folderOf(file: string): string {
-  return isRemote(file) ? new URL('.', file).href : path.dirname(file)
-}
-
-export function createSourceStore(
-  fetch: FetchOptions,
-  s3: S3Options,
-  deps: FilesDeps = {},
-): SourceStore {
-  const http = createHttpFiles(fetch, deps)
-  const objects = createS3Files(s3, fetch)
-  const of = (path: string): SourceFiles =>
-    isS3(path) ? objects : isRemote(path) ? http : localFiles
-  return {
-    open: (path, signal) => of(path).open(path, signal),
-    openForward: (path, signal) => of(path).openForward(path, signal),
-    stream: (path, offset, signal) => of(path).stream(path, offset, signal),
-    describe: (path, signal) => of(path).describe(path, signal),
-    listObjects: objects.listObjects,
-    close: async () => {
-      await Promise.all([http.close(), objects.close()])
-    },
-  }
-}

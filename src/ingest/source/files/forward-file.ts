@@ -4,6 +4,7 @@
 import type { OpenFile } from './files.ts'
 import { DamagedFile } from '../formats/format.ts'
 
+/** Bytes of memory against bytes that are asked for again. */
 export interface ForwardOptions {
   /** Kept behind the last read, for steps back. */
   readonly keptBytes: number

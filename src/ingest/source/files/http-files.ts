@@ -18,13 +18,14 @@ import {
   causeOf,
   createRangedFiles,
   totalSize,
-  type Answer,
+  type RangeAnswer,
   type Ask,
   type Range,
 } from './ranged-files.ts'
 
 const MAX_PAUSE_MS = 60_000
 
+/** @param options the guard, time-outs and redirects of `fetch:` */
 export function createHttpFiles(
   options: FetchOptions,
   deps: FilesDeps = {},
@@ -77,7 +78,7 @@ async function askWithRedirects(
   range: Range,
   signal: AbortSignal,
   options: AskOptions,
-): Promise<Answer> {
+): Promise<RangeAnswer> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await askOnce(path, range, signal, options)
@@ -111,7 +112,7 @@ async function askOnce(
   range: Range,
   signal: AbortSignal,
   options: AskOptions,
-): Promise<Answer> {
+): Promise<RangeAnswer> {
   let url = options.target(path)
   for (let hops = 0; hops <= options.maxRedirects; hops++) {
     const { statusCode, headers, body } = await request(url, {
@@ -151,7 +152,7 @@ function toAnswer(
   headers: Dispatcher.ResponseData['headers'],
   body: Dispatcher.ResponseData['body'],
   path: string,
-): Answer {
+): RangeAnswer {
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     body.on('error', () => undefined).destroy()

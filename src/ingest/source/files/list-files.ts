@@ -6,8 +6,8 @@ import path from 'node:path'
 import pLimit from 'p-limit'
 import { ConfigError, messageOf } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
-import { isRemote, type SourceFiles, type SourceStore } from './files.ts'
-import { isS3, isS3Folder, parseS3 } from './s3-files.ts'
+import { isRemote, isS3, isS3Folder, parseS3 } from './addresses.ts'
+import type { SourceFiles, SourceStore } from './files.ts'
 
 const MAX_FILES = 1_000_000
 

@@ -3,10 +3,12 @@
 import { constants, createReadStream } from 'node:fs'
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { InputError, ShardError, messageOf } from '../../../core/errors.ts'
+import { readUpTo } from '../../../system/read-part.ts'
 import type { OpenFile, SourceFiles } from './files.ts'
 
 const CHUNK = 256 * 1024
 
+/** Any path that the system can open; what cannot be read now fails its shard, not its rows. */
 export const localFiles: SourceFiles = {
   open: openLocal,
   openForward: openLocal,
@@ -53,34 +55,15 @@ async function openLocal(path: string): Promise<OpenFile> {
     const { size } = await handle.stat()
     return {
       size,
-      read: (start, length) => readAt(handle, path, start, Math.min(length, size - start)),
+      read: (start, length) =>
+        readUpTo(handle, start, Math.min(length, size - start)).catch((error: unknown) => {
+          const where = `${path} at byte ${start}`
+          throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
+        }),
       close: () => handle.close(),
     }
   } catch (error) {
     await handle.close()
     throw error
   }
-}
-
-/** Reads until the length is there or the file ends. */
-async function readAt(
-  file: FileHandle,
-  path: string,
-  start: number,
-  length: number,
-): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.max(0, length))
-  let filled = 0
-  while (filled < length) {
-    let bytesRead: number
-    try {
-      ;({ bytesRead } = await file.read(buffer, filled, length - filled, start + filled))
-    } catch (error) {
-      const where = `${path} at byte ${start + filled}`
-      throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
-    }
-    if (bytesRead === 0) break
-    filled += bytesRead
-  }
-  return filled === length ? buffer : buffer.subarray(0, filled)
 }

@@ -4,7 +4,8 @@
 import { finished } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { messageOf } from '../../../core/errors.ts'
-import { bareName, type OpenFile, type SourceFiles } from './files.ts'
+import { bareName } from './addresses.ts'
+import type { OpenFile, SourceFiles } from './files.ts'
 import { DamagedFile } from '../formats/format.ts'
 import { createForwardFile } from './forward-file.ts'
 
@@ -14,6 +15,7 @@ const PACKED_BLOCK = 16 * 1024
 /** A step back that is larger begins again at the start of the gzip. */
 const KEPT_UNPACKED = 16 * 2 ** 20
 
+/** True for a gzip, by its name. */
 export function isPacked(path: string): boolean {
   return /\.t?gz$/.test(bareName(path))
 }

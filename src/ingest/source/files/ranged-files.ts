@@ -4,9 +4,10 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, InputError, ShardError, messageOf } from '../../../core/errors.ts'
-import type { FileDescription, OpenFile, SourceFiles } from './files.ts'
+import type { FileDescription, SourceFiles } from './files.ts'
 import { createForwardFile } from './forward-file.ts'
 
+/** How often what may be another answer later is asked for. */
 export const ATTEMPTS = 5
 /** A body from which nothing comes for this long is asked for again. */
 export const STALL_MS = 30_000
@@ -14,6 +15,7 @@ const MAX_DRAIN_BYTES = 64 * 1024
 /** What an Ask throws has been tried again as often as it makes sense. */
 const FINAL = [ShardError, InputError, ConfigError]
 
+/** Bytes of a file that are asked for. */
 export interface Range {
   readonly start: number
   /** Exclusive; infinite: to the end. */
@@ -22,7 +24,8 @@ export interface Range {
   readonly etag?: string | undefined
 }
 
-export interface Answer {
+/** What a server answers to one request. */
+export interface RangeAnswer {
   readonly body: Readable
   readonly description: FileDescription
   /** The body is the range, not the whole file. */
@@ -37,113 +40,127 @@ export interface Answer {
  * @throws InputError if the file is not there or must not be asked for, ShardError if the server
  *   cannot serve it now, ConfigError if what reaches it is not set up
  */
-export type Ask = (path: string, range: Range, signal: AbortSignal) => Promise<Answer>
+export type Ask = (path: string, range: Range, signal: AbortSignal) => Promise<RangeAnswer>
+
+/** Reads of files that a server has; `known` is what it said of them first. */
+interface Server {
+  readonly ask: Ask
+  readonly retryBaseMs: number
+  readonly known: Map<string, FileDescription>
+}
 
 /** @param retryBaseMs pause before a body that broke off is asked for again, doubled each time */
 export function createRangedFiles(ask: Ask, retryBaseMs: number): SourceFiles {
-  // A change while a file is read would mix two files.
-  const known = new Map<string, FileDescription>()
-  const askSame = async (
-    path: string,
-    { start, end }: Range,
-    signal: AbortSignal,
-  ): Promise<Answer> => {
-    const before = known.get(path)
-    const answer = await ask(path, { start, end, etag: before?.etag }, signal)
-    if (before === undefined) known.set(path, answer.description)
-    else if (before.etag !== answer.description.etag) {
-      await discard(answer.body)
-      const [was, is] = [before, answer.description].map(({ etag }) => etag ?? 'missing')
-      throw new ShardError(`${path} changed while it was read: its ETag was ${was}, is ${is}`)
-    }
-    return answer
-  }
-  const probe = async (path: string, signal: AbortSignal): Promise<Answer> => {
-    const answer = await askSame(path, { start: 0, end: 1 }, signal)
-    await discard(answer.body)
-    return answer
-  }
-  const describe = async (path: string, signal: AbortSignal): Promise<FileDescription> =>
-    known.get(path) ?? (await probe(path, signal)).description
-  const readRange = async (
-    path: string,
-    start: number,
-    end: number,
-    signal: AbortSignal,
-  ): Promise<Buffer> => {
-    if (start >= end) return Buffer.alloc(0)
-    const parts: Buffer[] = []
-    let at = start
-    // To the end of the body, since a body that is left early costs its connection.
-    for await (const chunk of resumed(path, start, end, signal)) {
-      parts.push(chunk.subarray(0, Math.max(0, end - at)))
-      at += chunk.length
-      if (at > end) break
-    }
-    return Buffer.concat(parts)
-  }
-  /** Bytes [start, end) of the file; asked for again from where an answer broke off. */
-  async function* resumed(
-    path: string,
-    start: number,
-    end: number,
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer> {
-    let at = start
-    for (let failures = 0; ;) {
-      let body: Readable | undefined
-      try {
-        const answer = await askSame(path, { start: at, end }, signal)
-        body = answer.body
-        let skip = answer.isPartial ? 0 : at
-        if (answer.isPastEnd) return
-        for await (const chunk of body as AsyncIterable<Buffer>) {
-          signal.throwIfAborted()
-          const kept = chunk.subarray(Math.min(skip, chunk.length))
-          skip -= chunk.length - kept.length
-          if (kept.length === 0) continue
-          failures = 0
-          at += kept.length
-          yield kept
-        }
-        const { size } = answer.description
-        if (at >= Math.min(end, Number.isFinite(size) ? size : at)) return
-        throw new Error(`the connection ended ${Math.min(end, size) - at} bytes early`)
-      } catch (error) {
-        signal.throwIfAborted()
-        if (FINAL.some((kind) => error instanceof kind)) throw error
-        if (++failures >= ATTEMPTS) {
-          const where = `${path} at byte ${at}`
-          throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
-        }
-        await sleep(retryBaseMs * 2 ** failures, undefined, { signal })
-      } finally {
-        if (body !== undefined) await discard(body)
-      }
-    }
-  }
-  const open = async (path: string, signal: AbortSignal): Promise<OpenFile> => {
-    const answer = await probe(path, signal)
-    if (!answer.isPartial) {
-      throw new InputError(
-        `${path}: the server does not answer range requests; download the file and name the copy`,
-      )
-    }
-    const { size } = answer.description
-    return {
-      size,
-      read: (start, length) => readRange(path, start, Math.min(start + length, size), signal),
-      close: async () => undefined,
-    }
-  }
+  const server: Server = { ask, retryBaseMs, known: new Map() }
+  const describe: SourceFiles['describe'] = async (path, signal) =>
+    server.known.get(path) ?? (await probe(server, path, signal)).description
+  const stream: SourceFiles['stream'] = (path, start, signal) =>
+    resumed(server, path, { start, end: Infinity }, signal)
   return {
-    open,
+    open: async (path, signal) => {
+      const { isPartial, description } = await probe(server, path, signal)
+      if (!isPartial) {
+        throw new InputError(
+          `${path}: the server does not answer range requests; download the file and name the copy`,
+        )
+      }
+      const { size } = description
+      return {
+        size,
+        read: (start, length) =>
+          readRange(server, path, { start, end: Math.min(start + length, size) }, signal),
+        close: async () => undefined,
+      }
+    },
     openForward: async (path, signal) => {
       const { size } = await describe(path, signal)
-      return createForwardFile(size, (offset) => resumed(path, offset, Infinity, signal))
+      return createForwardFile(size, (offset) => stream(path, offset, signal))
     },
-    stream: (path, offset, signal) => resumed(path, offset, Infinity, signal),
+    stream,
     describe,
+  }
+}
+
+/** An answer about the file that was first asked for: a change while it is read would mix two files. */
+async function askSame(
+  { ask, known }: Server,
+  path: string,
+  range: Range,
+  signal: AbortSignal,
+): Promise<RangeAnswer> {
+  const before = known.get(path)
+  const answer = await ask(path, { ...range, etag: before?.etag }, signal)
+  if (before === undefined) known.set(path, answer.description)
+  else if (before.etag !== answer.description.etag) {
+    await discard(answer.body)
+    const [was, is] = [before, answer.description].map(({ etag }) => etag ?? 'missing')
+    throw new ShardError(`${path} changed while it was read: its ETag was ${was}, is ${is}`)
+  }
+  return answer
+}
+
+async function probe(server: Server, path: string, signal: AbortSignal): Promise<RangeAnswer> {
+  const answer = await askSame(server, path, { start: 0, end: 1 }, signal)
+  await discard(answer.body)
+  return answer
+}
+
+async function readRange(
+  server: Server,
+  path: string,
+  { start, end }: Range,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  if (start >= end) return Buffer.alloc(0)
+  const parts: Buffer[] = []
+  let at = start
+  // To the end of the body, since a body that is left early costs its connection.
+  for await (const chunk of resumed(server, path, { start, end }, signal)) {
+    parts.push(chunk.subarray(0, Math.max(0, end - at)))
+    at += chunk.length
+    if (at > end) break
+  }
+  return Buffer.concat(parts)
+}
+
+/** The bytes of a range; asked for again from where an answer broke off. */
+async function* resumed(
+  server: Server,
+  path: string,
+  { start, end }: Range,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  let at = start
+  for (let failures = 0; ;) {
+    let body: Readable | undefined
+    try {
+      const answer = await askSame(server, path, { start: at, end }, signal)
+      body = answer.body
+      let skip = answer.isPartial ? 0 : at
+      if (answer.isPastEnd) return
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        signal.throwIfAborted()
+        const kept = chunk.subarray(Math.min(skip, chunk.length))
+        skip -= chunk.length - kept.length
+        if (kept.length === 0) continue
+        failures = 0
+        at += kept.length
+        yield kept
+      }
+      const { size } = answer.description
+      if (at >= Math.min(end, Number.isFinite(size) ? size : at)) return
+      throw new Error(`the connection ended ${Math.min(end, size) - at} bytes early`)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (FINAL.some((kind) => error instanceof kind)) throw error
+      if (++failures >= ATTEMPTS) {
+        const where = `${path} at byte ${at}`
+        throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
+      }
+      await sleep(server.retryBaseMs * 2 ** failures, undefined, { signal })
+    } finally {
+      if (body !== undefined) await discard(body)
+    }
   }
 }
 

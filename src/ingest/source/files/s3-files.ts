@@ -7,37 +7,12 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { ConfigError, InputError, ShardError } from '../../../core/errors.ts'
 import type { FetchOptions } from '../../fetch/options.ts'
 import type { S3Options } from '../options.ts'
+import { parseS3 } from './addresses.ts'
 import type { SourceFiles, SourceStore } from './files.ts'
 import { STALL_MS, causeOf, createRangedFiles, totalSize, type Ask } from './ranged-files.ts'
 
 /** One request with its retries, up to the body; credentials too, whose helpers may hang. */
 const DEADLINE_MS = 120_000
-
-/** An object's place. A key is taken as it stands: nothing in it is percent-encoded. */
-interface Place {
-  readonly bucket: string
-  readonly key: string
-}
-
-/** True for an address of an object or of what begins with it. */
-export function isS3(address: string): boolean {
-  return /^s3:\/\//i.test(address)
-}
-
-/** @throws ConfigError if the bucket can be none */
-export function parseS3(address: string): Place {
-  const [, bucket = '', key = ''] = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(address) ?? []
-  if (/^[a-z0-9][a-z0-9._-]+[a-z0-9]$/i.test(bucket)) return { bucket, key }
-  const given = JSON.stringify(bucket)
-  throw new ConfigError(
-    `source.files: ${address}: ${given} is no name of a bucket; write s3://bucket/key, with an alias for an access point`,
-  )
-}
-
-/** True for what stands for all objects below it. */
-export function isS3Folder(address: string): boolean {
-  return /^$|\/$/.test(parseS3(address).key)
-}
 
 type Sdk = typeof import('@aws-sdk/client-s3')
 
@@ -46,6 +21,7 @@ interface Store {
   readonly client: S3Client
 }
 
+/** @param fetch its time-outs and pauses hold here too */
 export function createS3Files(
   options: S3Options,
   fetch: FetchOptions,

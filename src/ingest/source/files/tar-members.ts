@@ -4,7 +4,9 @@
 
 import type { OpenFile } from './files.ts'
 import { DamagedFile } from '../formats/format.ts'
+import { decodeUtf8 } from '../utf8.ts'
 
+/** A file in a tar, and where its bytes are. */
 export interface TarMember {
   readonly name: string
   /** Byte offset of its first header. */
@@ -256,8 +258,6 @@ interface Described extends Header {
   readonly extension: Extension
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 function toMember(
   { name: short, type, size, extension }: Described,
   offset: number,
@@ -273,18 +273,14 @@ function toMember(
     unsafeName(bytes)
   const where = { offset, dataOffset, size }
   if (unsafe !== undefined) return { ...where, name: printable(bytes), unsafe }
-  return { ...where, name: utf8.decode(bytes).replace(/^(\.\/)+/, '') }
+  return { ...where, name: bytes.toString('utf8').replace(/^(\.\/)+/, '') }
 }
 
 function unsafeName(bytes: Buffer): string | undefined {
   if (bytes.length === 0) return 'no name'
   if (bytes.length > MAX_NAME_BYTES) return `name of ${bytes.length} bytes`
-  let name: string
-  try {
-    name = utf8.decode(bytes)
-  } catch {
-    return 'name is not UTF-8'
-  }
+  const name = decodeUtf8(bytes)
+  if (name === undefined) return 'name is not UTF-8'
   if (/\p{Cc}/u.test(name)) return 'control character in its name'
   if (name.includes('\\')) return 'back-slash in its name'
   if (name.startsWith('/') || /^[a-z]:/i.test(name)) return 'absolute path'

@@ -1,16 +1,16 @@
 // Arrow IPC, files and streams (Feather 2; the folders of Hugging Face datasets): walked message by
 // message, record batches parsed in a thread. A batch is read whole, its rows are handed on in windows.
 
-import { InputError } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import { sharedArrowThread, type ArrowThread } from './arrow-thread.ts'
 import type { Described } from './arrow-worker.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { OpenFile, SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   DamagedFile,
-  marksOrDamage,
-  shortPath,
+  markedRows,
+  survivingDamage,
   type RawRow,
   type SourceFormat,
 } from './format.ts'
@@ -41,7 +41,7 @@ interface WalkedMessage extends Described {
 /** @param wanted the columns to read, of those that a file has */
 export function createArrowFormat(files: SourceFiles, wanted: readonly string[]): SourceFormat {
   const thread = sharedArrowThread()
-  return {
+  return survivingDamage({
     columns: async (path, signal) => {
       const file = await files.openForward(path, signal)
       try {
@@ -52,33 +52,26 @@ export function createArrowFormat(files: SourceFiles, wanted: readonly string[])
           if ('columns' in reply) return reply.columns
         }
         throw new DamagedFile('no schema at its beginning')
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        throw new InputError(`${path}: ${error.message}`, { cause: error })
       } finally {
         await file.close()
       }
     },
-    marks: (path, grid, signal) =>
-      marksOrDamage(grid, async function* (seen) {
-        const file = await files.openForward(path, signal)
-        try {
-          for await (const { kind, rows, offset, dictionaries } of walk(file, thread, undefined)) {
-            signal.throwIfAborted()
-            if (kind !== 'batch') continue
-            const { first, stride } = grid
-            const row = seen.rows
-            const next = row <= first ? first : first + Math.ceil((row - first) / stride) * stride
-            for (let at = next; at < row + rows; at += stride) {
-              const position = { offset, row: at - row, dictionaries: [...dictionaries] }
-              yield { row: at, position }
-            }
-            seen.rows += rows
+    marks: async function* (path, { seen, ...grid }, signal) {
+      const file = await files.openForward(path, signal)
+      try {
+        for await (const { kind, rows, offset, dictionaries } of walk(file, thread, undefined)) {
+          signal.throwIfAborted()
+          if (kind !== 'batch') continue
+          for (const row of markedRows(grid, seen.rows, rows)) {
+            const position = { offset, row: row - seen.rows, dictionaries: [...dictionaries] }
+            yield { row, position }
           }
-        } finally {
-          await file.close()
+          seen.rows += rows
         }
-      }),
+      } finally {
+        await file.close()
+      }
+    },
     read: async function* (path, position, signal) {
       const start = position === undefined ? undefined : toPosition(path, position)
       const file = await files.openForward(path, signal)
@@ -95,7 +88,7 @@ export function createArrowFormat(files: SourceFiles, wanted: readonly string[])
         await file.close()
       }
     },
-  }
+  })
 }
 
 interface BatchToRead {

@@ -41,6 +41,7 @@ export async function identifyFolder(folder: string, signal: AbortSignal): Promi
   return { path: folder, rows, sha256OfNames: hash.digest('hex') }
 }
 
+/** A folder stands for one file; a position is the path of an image below it. */
 export function createFolderFormat({ maxRowBytes }: SourceOptions): SourceFormat {
   return {
     columns: async () => Object.values(folderColumns),

@@ -3,6 +3,7 @@
 import { InputError } from '../../../core/errors.ts'
 import type { ReasonCode } from '../../../core/reasons.ts'
 import type { Json } from '../../../core/types.ts'
+import { shortPath } from '../files/addresses.ts'
 
 /** A row before its columns are understood. */
 export type RawRow = { readonly fields: Fields } | RejectedRow
@@ -20,6 +21,7 @@ export type Fields = Readonly<Record<string, unknown>>
 /** Where a row begins; or, once and last, how many rows there are. */
 export type Mark = { readonly row: number; readonly position: Json } | { readonly rows: number }
 
+/** The rows of the files of one kind. A damaged file has one more row, which stands for the rest of it. */
 export interface SourceFormat {
   /**
    * Columns of the file as far as they can be known before reading rows.
@@ -27,25 +29,40 @@ export interface SourceFormat {
    * @throws InputError if it cannot be read at all
    */
   columns(path: string, signal: AbortSignal): Promise<readonly string[]>
-  /**
-   * The positions of rows `first`, `first + stride`, ... of one file, then its row count. Where the
-   * file is damaged, one more row stands for the rest of it: see `marksOrDamage`.
-   */
+  /** The positions of rows `first`, `first + stride`, ... of one file, then its row count. */
   marks(path: string, grid: Grid, signal: AbortSignal): AsyncIterable<Mark>
   /**
    * Rows of one file from a position (undefined: from its first row) to its end. A row's number in
-   * the file counts from 0 at the file's start. To be called by `readOrDamage`.
-   *
-   * @throws DamagedFile where the rest of the file cannot be read; the plan has one row for it
+   * the file counts from 0 at the file's start.
    */
   read(path: string, position: Json | undefined, signal: AbortSignal): AsyncIterable<RawRow>
   close?(): Promise<void>
+}
+
+/** A format that knows sound files alone: each part throws DamagedFile where a file is not. */
+export interface SoundFormat extends Omit<SourceFormat, 'marks'> {
+  /** Positions without the count: `seen` has how many rows came before, and is kept up to date. */
+  marks(
+    path: string,
+    grid: Grid & { readonly seen: { rows: number } },
+    signal: AbortSignal,
+  ): AsyncIterable<{ readonly row: number; readonly position: Json }>
 }
 
 /** Row numbers of one file, from 0. */
 export interface Grid {
   readonly first: number
   readonly stride: number
+}
+
+/** The rows of the grid among `count` rows from `from` on. */
+export function* markedRows(
+  { first, stride }: Grid,
+  from: number,
+  count: number,
+): Generator<number> {
+  const next = from <= first ? first : first + Math.ceil((from - first) / stride) * stride
+  for (let row = next; row < from + count; row += stride) yield row
 }
 
 /** True if the row is one of the grid's. */
@@ -63,44 +80,46 @@ export function badPosition(path: string, position: Json): InputError {
   return new InputError(`${path}: ${JSON.stringify(position)} is no position of this format`)
 }
 
-/**
- * The marks of a file that may turn out to be damaged: its last row then stands for what cannot be
- * read, and its position says why.
- *
- * @param marks counts the rows it has seen; the row count is given here
- */
-export async function* marksOrDamage(
-  grid: Grid,
-  marks: (seen: { rows: number }) => AsyncIterable<Mark>,
-): AsyncGenerator<Mark> {
-  const seen = { rows: 0 }
-  try {
-    yield* marks(seen)
-  } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { damage: error.message } }
-    seen.rows++
+/** Damage as a row of its own: its position says why, so that no reader has to meet it again. */
+export function survivingDamage(format: SoundFormat): SourceFormat {
+  return {
+    ...format,
+    columns: async (path, signal) => {
+      try {
+        return await format.columns(path, signal)
+      } catch (error) {
+        throw new InputError(`${path}: ${damageOf(error)}`, { cause: error })
+      }
+    },
+    marks: async function* (path, grid, signal) {
+      const seen = { rows: 0 }
+      try {
+        yield* format.marks(path, { ...grid, seen }, signal)
+      } catch (error) {
+        const damage = damageOf(error)
+        if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { damage } }
+        seen.rows++
+      }
+      yield { rows: seen.rows }
+    },
+    read: async function* (path, position, signal) {
+      if (isDamage(position)) {
+        yield damagedRow(path, position.damage)
+        return
+      }
+      try {
+        yield* format.read(path, position, signal)
+      } catch (error) {
+        yield damagedRow(path, damageOf(error))
+      }
+    },
   }
-  yield { rows: seen.rows }
 }
 
-/** The rows of a file from a position on; the last one a reject where the rest is damaged. */
-export async function* readOrDamage(
-  format: SourceFormat,
-  path: string,
-  position: Json | undefined,
-  signal: AbortSignal,
-): AsyncGenerator<RawRow> {
-  if (isDamage(position)) {
-    yield damagedRow(path, position.damage)
-    return
-  }
-  try {
-    yield* format.read(path, position, signal)
-  } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    yield damagedRow(path, error.message)
-  }
+/** @throws what is no damage */
+function damageOf(error: unknown): string {
+  if (error instanceof DamagedFile) return error.message
+  throw error
 }
 
 function isDamage(position: Json | undefined): position is { readonly damage: string } {
@@ -123,9 +142,4 @@ export function toNumber(path: string, position: Json): number {
     return position
   }
   throw badPosition(path, position)
-}
-
-/** The end of a long path, so that a message keeps what comes after it. */
-export function shortPath(path: string): string {
-  return path.length <= 80 ? path : `…${path.slice(-79)}`
 }

@@ -6,13 +6,12 @@ import { InputError } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import type { SourceOptions } from '../options.ts'
 import { createCache } from '../../../system/cache.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   damagedRow,
   isMarked,
-  readOrDamage,
-  shortPath,
   type Fields,
   type RejectedRow,
   type SourceFormat,
@@ -50,7 +49,7 @@ export function createImg2datasetFormat(
       const failed: RejectedRow[] = []
       const missing: RejectedRow[] = []
       let keys: ReadonlySet<string> | undefined
-      for await (const row of readOrDamage(statuses, file, undefined, signal)) {
+      for await (const row of statuses.read(file, undefined, signal)) {
         if ('code' in row) {
           failed.push(row)
         } else if (row.fields['status'] !== 'success') {
@@ -82,7 +81,7 @@ export function createImg2datasetFormat(
     },
     read: async function* (path, position, signal) {
       const { pair, lost: first } = toPosition(path, position)
-      if (first === undefined) yield* readOrDamage(pairs, path, pair, signal)
+      if (first === undefined) yield* pairs.read(path, pair, signal)
       yield* (await lostOf(path, signal)).slice(first ?? 0)
     },
     close: async () => {

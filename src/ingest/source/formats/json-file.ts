@@ -1,17 +1,17 @@
 // One JSON file: an array of objects; parallel arrays in one object, as SBU Captions has; or the
 // captions of COCO, whose annotations refer to images. Read element by element, never whole.
 
-import { InputError, messageOf } from '../../../core/errors.ts'
+import { messageOf } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import type { SourceOptions } from '../options.ts'
 import { createCache } from '../../../system/cache.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   DamagedFile,
   isMarked,
-  marksOrDamage,
-  shortPath,
+  survivingDamage,
   type Fields,
   type RawRow,
   type SourceFormat,
@@ -37,6 +37,9 @@ type Layout =
 /** Offsets of the elements of a row: by column of parallel arrays, else under "". */
 type Offsets = Readonly<Record<string, number>>
 
+/** The elements of an array of one file, from an offset on. */
+type Elements = (offset: number) => AsyncGenerator<RawRecord>
+
 /** @param wanted the columns to read of parallel arrays */
 export function createJsonFormat(
   files: SourceFiles,
@@ -49,129 +52,142 @@ export function createJsonFormat(
   const layoutOf = (path: string, signal: AbortSignal): Promise<Layout> =>
     layouts.get(path, async () => toLayout(await findJsonArrays(readBytes(files, path, 0, signal))))
 
-  const elements = (path: string, offset: number, signal: AbortSignal) =>
-    jsonElements(readBytes(files, path, offset, signal), offset, options.maxRowBytes)
+  const elementsOf =
+    (path: string, signal: AbortSignal): Elements =>
+    (offset) =>
+      jsonElements(readBytes(files, path, offset, signal), offset, options.maxRowBytes)
 
-  const readImages = async (path: string, offset: number, signal: AbortSignal) => {
-    const images = new Map<string, Fields>()
-    for await (const record of elements(path, offset, signal)) {
-      const image = parse(record)
-      if (typeof image !== 'object' || image === null || !('id' in image)) continue
-      if (images.size === MAX_IMAGES) throw new DamagedFile(`more than ${MAX_IMAGES} images`)
-      const { id, file_name: file, coco_url: coco, flickr_url: flickr, url } = image as Fields
-      images.set(String(id), { image: file, url: url ?? coco ?? flickr })
-    }
-    return images
-  }
-
-  /** Rows from these offsets on, as records by column. */
-  async function* rows(
-    path: string,
-    layout: Layout,
-    offsets: Offsets,
-    signal: AbortSignal,
-  ): AsyncGenerator<Readonly<Record<string, RawRecord>>> {
-    if (layout.kind !== 'parallel') {
-      for await (const record of elements(path, offsets['']!, signal)) yield { '': record }
-      return
-    }
-    const columns = Object.entries(offsets).map(([name, offset]) => ({
-      name,
-      records: elements(path, offset, signal),
-    }))
-    try {
-      for (;;) {
-        const row: Record<string, RawRecord> = {}
-        for (const { name, records } of columns) {
-          const next = await records.next()
-          if (next.done !== true) row[name] = next.value
-        }
-        if (Object.keys(row).length === 0) return
-        yield row
-      }
-    } finally {
-      for (const { records } of columns) await records.return(undefined)
-    }
-  }
-
-  const firstOffsets = (layout: Layout): Offsets => {
-    switch (layout.kind) {
-      case 'objects':
-        return { '': layout.start }
-      case 'coco':
-        return { '': layout.annotations }
-      case 'parallel':
-        return Object.fromEntries([...layout.starts].filter(([name]) => wanted.includes(name)))
-    }
-  }
-
-  const toRow = async (
-    path: string,
-    layout: Layout,
-    row: Readonly<Record<string, RawRecord>>,
-    signal: AbortSignal,
-  ): Promise<RawRow> => {
-    const where = (record: RawRecord) => `${shortPath(path)} at byte ${record.offset}`
-    const fields: Record<string, unknown> = {}
-    for (const [name, record] of Object.entries(row)) {
-      const text = decodeRecord(record)
-      if (typeof text !== 'string') return { ...text, detail: `${where(record)}: ${text.detail}` }
-      const value = parseText(text)
-      if (value instanceof Error) {
-        return { code: 'row_malformed', detail: `${where(record)}: ${value.message}` }
-      }
-      if (name !== '') fields[name] = value
-      else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-        Object.assign(fields, value)
-      } else return { code: 'row_malformed', detail: `${where(record)}: not a JSON object` }
-    }
-    if (layout.kind !== 'coco') return { fields }
-    const images = await imagesOf.get(path, () => readImages(path, layout.images, signal))
-    const image = images.get(String(fields['image_id']))
-    if (image !== undefined) return { fields: { ...fields, ...image } }
-    const detail = `${where(row['']!)}: no image with the id ${String(fields['image_id'])}`
-    return { code: 'image_missing', detail }
-  }
-
-  return {
+  return survivingDamage({
     columns: async (path, signal) => {
-      try {
-        const layout = await layoutOf(path, signal)
-        if (layout.kind === 'coco') return cocoColumns
-        if (layout.kind === 'parallel') return [...layout.starts.keys()]
-        for await (const record of elements(path, layout.start, signal)) {
-          const first = parse(record)
-          if (typeof first === 'object' && first !== null) return Object.keys(first)
-        }
-        return []
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        throw new InputError(`${path}: ${error.message}`, { cause: error })
+      const layout = await layoutOf(path, signal)
+      if (layout.kind === 'coco') return cocoColumns
+      if (layout.kind === 'parallel') return [...layout.starts.keys()]
+      for await (const record of elementsOf(path, signal)(layout.start)) {
+        const first = parse(record)
+        if (typeof first === 'object' && first !== null) return Object.keys(first)
+      }
+      return []
+    },
+    marks: async function* (path, { seen, ...grid }, signal) {
+      const layout = await layoutOf(path, signal)
+      let ends = firstOffsets(layout, wanted)
+      for await (const records of rowRecords(layout, ends, elementsOf(path, signal))) {
+        const starts = mapValues(records, ({ offset }) => offset)
+        if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { ...ends, ...starts } }
+        ends = { ...ends, ...mapValues(records, ({ next }) => next) }
+        seen.rows++
       }
     },
-    marks: (path, grid, signal) =>
-      marksOrDamage(grid, async function* (seen) {
-        const layout = await layoutOf(path, signal)
-        let ends: Offsets = firstOffsets(layout)
-        for await (const records of rows(path, layout, ends, signal)) {
-          const starts = mapValues(records, ({ offset }) => offset)
-          if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { ...ends, ...starts } }
-          ends = { ...ends, ...mapValues(records, ({ next }) => next) }
-          seen.rows++
-        }
-      }),
     read: async function* (path, position, signal) {
       const layout = await layoutOf(path, signal)
-      const start = position === undefined ? firstOffsets(layout) : toOffsets(path, position)
-      for await (const records of rows(path, layout, start, signal)) {
-        yield await toRow(path, layout, records, signal)
+      const elements = elementsOf(path, signal)
+      const start =
+        position === undefined ? firstOffsets(layout, wanted) : toOffsets(path, position)
+      for await (const records of rowRecords(layout, start, elements)) {
+        const row = toRow(path, records)
+        if ('code' in row || layout.kind !== 'coco') yield row
+        else {
+          const images = await imagesOf.get(path, () => readImages(elements(layout.images)))
+          yield withImage(path, row.fields, records['']!, images)
+        }
       }
     },
     close: async () => {
       layouts.clear()
       imagesOf.clear()
     },
+  })
+}
+
+async function readImages(
+  elements: AsyncIterable<RawRecord>,
+): Promise<ReadonlyMap<string, Fields>> {
+  const images = new Map<string, Fields>()
+  for await (const record of elements) {
+    const image = parse(record)
+    if (typeof image !== 'object' || image === null || !('id' in image)) continue
+    if (images.size === MAX_IMAGES) throw new DamagedFile(`more than ${MAX_IMAGES} images`)
+    const { id, file_name: file, coco_url: coco, flickr_url: flickr, url } = image as Fields
+    images.set(String(id), { image: file, url: url ?? coco ?? flickr })
   }
+  return images
+}
+
+function firstOffsets(layout: Layout, wanted: readonly string[]): Offsets {
+  switch (layout.kind) {
+    case 'objects':
+      return { '': layout.start }
+    case 'coco':
+      return { '': layout.annotations }
+    case 'parallel':
+      return Object.fromEntries([...layout.starts].filter(([name]) => wanted.includes(name)))
+  }
+}
+
+/** Rows from these offsets on, as records by column. */
+async function* rowRecords(
+  layout: Layout,
+  offsets: Offsets,
+  elements: Elements,
+): AsyncGenerator<Readonly<Record<string, RawRecord>>> {
+  if (layout.kind !== 'parallel') {
+    for await (const record of elements(offsets['']!)) yield { '': record }
+    return
+  }
+  const columns = Object.entries(offsets).map(([name, offset]) => ({
+    name,
+    records: elements(offset),
+  }))
+  try {
+    for (;;) {
+      const row: Record<string, RawRecord> = {}
+      for (const { name, records } of columns) {
+        const next = await records.next()
+        if (next.done !== true) row[name] = next.value
+      }
+      if (Object.keys(row).length === 0) return
+      yield row
+    }
+  } finally {
+    for (const { records } of columns) await records.return(undefined)
+  }
+}
+
+function whereOf(path: string, record: RawRecord): string {
+  return `${shortPath(path)} at byte ${record.offset}`
+}
+
+/** The fields of a row, or why it has none: an object, or a value by column. */
+function toRow(path: string, row: Readonly<Record<string, RawRecord>>): RawRow {
+  const fields: Record<string, unknown> = {}
+  for (const [name, record] of Object.entries(row)) {
+    const where = whereOf(path, record)
+    const text = decodeRecord(record)
+    if (typeof text !== 'string') return { ...text, detail: `${where}: ${text.detail}` }
+    const value = parseText(text)
+    if (value instanceof Error) {
+      return { code: 'row_malformed', detail: `${where}: ${value.message}` }
+    }
+    if (name !== '') fields[name] = value
+    else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      Object.assign(fields, value)
+    } else return { code: 'row_malformed', detail: `${where}: not a JSON object` }
+  }
+  return { fields }
+}
+
+/** An annotation of COCO with what its image says. */
+function withImage(
+  path: string,
+  fields: Fields,
+  record: RawRecord,
+  images: ReadonlyMap<string, Fields>,
+): RawRow {
+  const id = String(fields['image_id'])
+  const image = images.get(id)
+  if (image !== undefined) return { fields: { ...fields, ...image } }
+  const detail = `${whereOf(path, record)}: no image with the id ${id}`
+  return { code: 'image_missing', detail }
 }
 
 function mapValues(

@@ -4,13 +4,15 @@
 import { parquetMetadataAsync, parquetScan, parquetSchema } from 'hyparquet'
 import type { AsyncBuffer, Compressors, FileMetaData, ParquetParsers, RowGroup } from 'hyparquet'
 import { compressors as allCompressors } from 'hyparquet-compressors'
-import { InputError, ShardError, messageOf } from '../../../core/errors.ts'
+import { ShardError, messageOf } from '../../../core/errors.ts'
 import { createCache } from '../../../system/cache.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
+import { decodeUtf8 } from '../utf8.ts'
 import {
   DamagedFile,
-  marksOrDamage,
-  shortPath,
+  markedRows,
+  survivingDamage,
   toNumber,
   type Fields,
   type RawRow,
@@ -25,8 +27,6 @@ const FOOTERS_KEPT = 8
 const MAX_COLUMN_CHUNK = 2 ** 30
 const MAX_FOOTER = 2 ** 28
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 /** Keeps bytes that are no UTF-8 as they are, so that the row's columns tell; JSON stays text. */
 const parsers = {
   stringFromBytes: textOrBytes,
@@ -34,12 +34,7 @@ const parsers = {
 } as unknown as Partial<ParquetParsers> // typed to return strings; we carry the bytes on
 
 function textOrBytes(bytes: Uint8Array | undefined): string | Uint8Array | undefined {
-  if (bytes === undefined) return undefined
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    return bytes
-  }
+  return bytes === undefined ? undefined : (decodeUtf8(bytes) ?? bytes)
 }
 
 /** hyparquet-compressors 1.1.2 takes the one zero byte that is LZ4 for "nothing" as damage. */
@@ -77,22 +72,13 @@ export function createParquetFormat(files: SourceFiles, wanted: readonly string[
       withFile(files, path, signal, (file) => readWindow(file, path, footer, range, wanted)),
     )
 
-  return {
-    columns: async (path, signal) => {
-      try {
-        return topColumns(await footerOf(path, signal))
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        throw new InputError(`${path}: ${error.message}`, { cause: error })
-      }
+  return survivingDamage({
+    columns: async (path, signal) => topColumns(await footerOf(path, signal)),
+    marks: async function* (path, { seen, ...grid }, signal) {
+      signal.throwIfAborted()
+      seen.rows = rowCount(await footerOf(path, signal))
+      for (const row of markedRows(grid, 0, seen.rows)) yield { row, position: row }
     },
-    marks: (path, grid, signal) =>
-      marksOrDamage(grid, async function* (seen) {
-        signal.throwIfAborted()
-        seen.rows = rowCount(await footerOf(path, signal))
-        const { first, stride } = grid
-        for (let row = first; row < seen.rows; row += stride) yield { row, position: row }
-      }),
     read: async function* (path, position, signal) {
       const first = position === undefined ? 0 : toNumber(path, position)
       const footer = await footerOf(path, signal)
@@ -109,7 +95,7 @@ export function createParquetFormat(files: SourceFiles, wanted: readonly string[
       footers.clear()
       windows.clear()
     },
-  }
+  })
 }
 
 /** Rows [start, end) of the file, inside one row group. */

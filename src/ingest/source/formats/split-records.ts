@@ -2,6 +2,7 @@
 // that a record's offset is known and one undecodable record harms no other. Planning and reading
 // share this code, so they agree about what a row is.
 
+/** A record as bytes, or why it cannot be one. */
 export interface RawRecord {
   /** Byte offset of the record in the (uncompressed) file. */
   readonly offset: number
@@ -12,6 +13,7 @@ export interface RawRecord {
   readonly problem?: string
 }
 
+/** Where splitting begins and what ends a record. */
 export interface SplitOptions {
   /** Of the first byte pushed. */
   readonly offset: number
@@ -20,6 +22,7 @@ export interface SplitOptions {
   readonly quotedBy?: number
 }
 
+/** Takes bytes as they come. */
 export interface RecordSplitter {
   /** Records that are complete now; lines without content are no records. */
   push(chunk: Uint8Array): readonly RawRecord[]
@@ -32,6 +35,7 @@ const RETURN = 13
 const QUOTE = 34
 const NONE = new Uint8Array(0)
 
+/** Memory is bounded by the longest record, and that by `maxRowBytes`. */
 export function createRecordSplitter(options: SplitOptions): RecordSplitter {
   const { maxRowBytes, quotedBy } = options
   let pending: Uint8Array = NONE

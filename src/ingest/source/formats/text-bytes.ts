@@ -1,9 +1,8 @@
 // What the bytes of a record of a text file say.
 
+import { decodeUtf8 } from '../utf8.ts'
 import type { RejectedRow } from './format.ts'
 import type { RawRecord } from './split-records.ts'
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The text of a record, or why it has none. */
 export function decodeRecord({ bytes, problem }: RawRecord): string | RejectedRow {
@@ -15,9 +14,5 @@ export function decodeRecord({ bytes, problem }: RawRecord): string | RejectedRo
   if (nul >= 0) {
     return { code: 'encoding_invalid', detail: `NUL byte, the ${nul + 1}th of the row` }
   }
-  try {
-    return utf8.decode(bytes)
-  } catch {
-    return { code: 'encoding_invalid', detail: 'not UTF-8' }
-  }
+  return decodeUtf8(bytes) ?? { code: 'encoding_invalid', detail: 'not UTF-8' }
 }

@@ -1,15 +1,16 @@
 // TSV, CSV and JSON Lines, plain or gzipped: records to rows.
 
-import { InputError, messageOf } from '../../../core/errors.ts'
+import { messageOf } from '../../../core/errors.ts'
+import { createCache } from '../../../system/cache.ts'
 import type { SourceOptions } from '../options.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { SourceFiles } from '../files/files.ts'
 import {
   DamagedFile,
   isMarked,
-  marksOrDamage,
+  survivingDamage,
   type Fields,
   type RawRow,
-  shortPath,
   toNumber,
   type SourceFormat,
 } from './format.ts'
@@ -32,6 +33,7 @@ interface Dialect {
 /** `lines`: each line is the column `line`. */
 type TextType = 'tsv' | 'csv' | 'jsonl' | 'flickr30k' | 'lines'
 
+/** Positions are byte offsets of records in the unpacked file. */
 export function createTextFormat(
   files: SourceFiles,
   type: TextType,
@@ -120,7 +122,8 @@ interface Head {
 }
 
 function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions): SourceFormat {
-  const heads = new Map<string, Promise<Head>>()
+  // Of every file: the rows of each are understood by it.
+  const heads = createCache<Head>(Number.POSITIVE_INFINITY)
 
   const readHead = async (path: string, signal: AbortSignal): Promise<Head> => {
     let head = Buffer.alloc(0)
@@ -144,14 +147,8 @@ function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions
     }
     return { columns: options.columnNames ?? [], start: text }
   }
-  const headOf = (path: string, signal: AbortSignal): Promise<Head> => {
-    const known = heads.get(path)
-    if (known !== undefined) return known
-    const head = readHead(path, signal)
-    heads.set(path, head)
-    head.catch(() => heads.delete(path))
-    return head
-  }
+  const headOf = (path: string, signal: AbortSignal) =>
+    heads.get(path, () => readHead(path, signal))
 
   /** The records of rows, in batches. */
   async function* rowRecords(
@@ -181,24 +178,16 @@ function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions
     return { code: 'row_malformed', detail: `${where}: ${fields}` }
   }
 
-  return {
-    columns: async (path, signal) => {
-      try {
-        return (await headOf(path, signal)).columns
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        throw new InputError(`${path}: ${error.message}`, { cause: error })
+  return survivingDamage({
+    columns: async (path, signal) => (await headOf(path, signal)).columns,
+    marks: async function* (path, { seen, ...grid }, signal) {
+      for await (const batch of rowRecords(path, undefined, signal)) {
+        for (const { offset: position } of batch) {
+          if (isMarked(seen.rows, grid)) yield { row: seen.rows, position }
+          seen.rows++
+        }
       }
     },
-    marks: (path, grid, signal) =>
-      marksOrDamage(grid, async function* (seen) {
-        for await (const batch of rowRecords(path, undefined, signal)) {
-          for (const { offset: position } of batch) {
-            if (isMarked(seen.rows, grid)) yield { row: seen.rows, position }
-            seen.rows++
-          }
-        }
-      }),
     read: async function* (path, position, signal) {
       const start = position === undefined ? undefined : toNumber(path, position)
       for await (const batch of rowRecords(path, start, signal)) {
@@ -206,7 +195,7 @@ function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions
         for (const record of batch) yield toRow(record, path, columns)
       }
     },
-  }
+  })
 }
 
 async function* records(

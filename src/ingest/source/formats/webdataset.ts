@@ -2,21 +2,21 @@
 // are one sample. A tar is indexed once by its headers; samples are then read in place. A gzipped one is
 // a stream: positions count unpacked bytes, and a shard that begins inside it unpacks what is before.
 
-import { InputError } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import type { SourceOptions } from '../options.ts'
+import { shortPath } from '../files/addresses.ts'
 import type { OpenFile, SourceFiles } from '../files/files.ts'
 import {
   badPosition,
   DamagedFile,
   isMarked,
-  marksOrDamage,
-  shortPath,
+  survivingDamage,
   type Fields,
   type RawRow,
   type RejectedRow,
   type SourceFormat,
 } from './format.ts'
+import { decodeUtf8 } from '../utf8.ts'
 import { openUnpacked } from '../files/packed-bytes.ts'
 import { CutMember, tarMembers, type TarMember } from '../files/tar-members.ts'
 
@@ -24,6 +24,7 @@ const MAX_FIELDS = 64
 // About 100 bytes of memory each while a tar is planned.
 const MAX_SAMPLES = 2_000_000
 
+/** Endings of members and files that are images, in lower case. */
 export const imageEndings = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif', 'tiff']
 
 /**
@@ -47,7 +48,7 @@ export function createWebDatasetFormat(
 ): SourceFormat {
   const tooManySamples = (offset: number) =>
     new DamagedFile(`more than ${maxSamples} samples, from byte ${offset} on`)
-  return {
+  return survivingDamage({
     columns: async (path, signal) => {
       const file = await openUnpacked(files, path, signal)
       try {
@@ -57,41 +58,37 @@ export function createWebDatasetFormat(
           if ('code' in fields) continue
           return Object.keys(fields.fields)
         }
-      } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        throw new InputError(`${path}: ${error.message}`, { cause: error })
       } finally {
         await file.close()
       }
       return []
     },
-    marks: (path, grid, signal) =>
-      marksOrDamage(grid, async function* (seen) {
-        const file = await openUnpacked(files, path, signal)
-        const keys = new Set<string>()
-        // Held back until all rows up to the next mark have been seen.
-        let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
-        try {
-          for await (const { key, offset, reject } of samples(file, 0)) {
-            signal.throwIfAborted()
-            const row = seen.rows
-            if (row === maxSamples) throw tooManySamples(offset)
-            if (isMarked(row, grid)) {
-              if (mark !== undefined) yield mark
-              mark = { row, position: { offset, repeated: [] } }
-            }
-            const isRepeated = reject === undefined && keys.size === keys.add(key).size
-            if (isRepeated) mark?.position.repeated.push(row - mark.row)
-            seen.rows++
+    marks: async function* (path, { seen, ...grid }, signal) {
+      const file = await openUnpacked(files, path, signal)
+      const keys = new Set<string>()
+      // Held back until all rows up to the next mark have been seen.
+      let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
+      try {
+        for await (const { key, offset, reject } of samples(file, 0)) {
+          signal.throwIfAborted()
+          const row = seen.rows
+          if (row === maxSamples) throw tooManySamples(offset)
+          if (isMarked(row, grid)) {
+            if (mark !== undefined) yield mark
+            mark = { row, position: { offset, repeated: [] } }
           }
-        } catch (error) {
-          if (error instanceof DamagedFile && mark !== undefined) yield mark
-          throw error
-        } finally {
-          await file.close()
+          const isRepeated = reject === undefined && keys.size === keys.add(key).size
+          if (isRepeated) mark?.position.repeated.push(row - mark.row)
+          seen.rows++
         }
-        if (mark !== undefined) yield mark
-      }),
+      } catch (error) {
+        if (error instanceof DamagedFile && mark !== undefined) yield mark
+        throw error
+      } finally {
+        await file.close()
+      }
+      if (mark !== undefined) yield mark
+    },
     read: async function* (path, position, signal) {
       const start = position === undefined ? undefined : toPosition(path, position)
       const file = await openUnpacked(files, path, signal)
@@ -119,7 +116,7 @@ export function createWebDatasetFormat(
         await file.close()
       }
     },
-  }
+  })
 }
 
 /** The keys of a tar as far as it can be read. */
@@ -279,11 +276,9 @@ async function readSample(file: OpenFile, sample: Sample, limits: Limits): Promi
   return { fields: { ...json, ...fields } }
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
 function parseJsonMember(bytes: Uint8Array): Fields | string {
   try {
-    const value: unknown = JSON.parse(utf8.decode(bytes))
+    const value: unknown = JSON.parse(decodeUtf8(bytes) ?? '')
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
     return 'no JSON object'
   } catch {
