@@ -3,12 +3,22 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { FatalError, SampleError } from '../../../src/core/errors.ts'
 import type { Candidate } from '../../../src/core/types.ts'
 import type { BoxThreads } from '../../../src/teacher/glip/box-threads.ts'
-import { GlipTeacher } from '../../../src/teacher/glip/glip-teacher.ts'
+import { BatchedTeacher } from '../../../src/teacher/batched-teacher.ts'
+import { settingsOf } from '../../../src/teacher/glip/glip.ts'
+import { GlipAdapter } from '../../../src/teacher/glip/glip-adapter.ts'
 import { readModelFolder } from '../../../src/teacher/model-folder.ts'
 import type { FloatTensor, OnnxSession } from '../../../src/teacher/onnx-session.ts'
-import { openTeacher, settingsOf } from '../../../src/teacher/open-teacher.ts'
+import { openTeacher } from '../../../src/teacher/open-teacher.ts'
 import type { Grounding, Teacher, TeacherSample } from '../../../src/teacher/teacher.ts'
-import { FULL_SCORE, picture, promptOptions, teacherOptions, toySample, TOY } from '../toy.ts'
+import {
+  FULL_SCORE,
+  picture,
+  promptOptions,
+  readToy,
+  teacherOptions,
+  toySample,
+  TOY,
+} from '../toy.ts'
 
 const never = new AbortController().signal
 
@@ -270,22 +280,17 @@ describe('a teacher whose model fails', () => {
   async function withRun(
     run: OnnxSession['run'],
     threads: Partial<BoxThreads> = {},
-  ): Promise<GlipTeacher> {
-    const folder = await readModelFolder(TOY)
-    const session: OnnxSession = {
-      provider: 'cpu',
-      inputs: [],
-      outputs: [],
-      run,
-      close: () => Promise.resolve(),
-    }
+  ): Promise<Teacher> {
+    const [folder, model] = await Promise.all([readModelFolder(TOY), readToy()])
+    const runner = { provider: 'cpu', run, close: () => Promise.resolve() }
     const boxes: BoxThreads = {
       detect: () => Promise.resolve([]),
       close: () => Promise.resolve(),
       ...threads,
     }
-    const settings = settingsOf(folder, teacherOptions(), promptOptions())
-    return new GlipTeacher({ folder, session, boxes }, settings)
+    const settings = settingsOf(model.description, teacherOptions(), promptOptions())
+    const adapter = new GlipAdapter(model, settings, boxes)
+    return new BatchedTeacher({ folder, runner, adapter, batchSize: 1 })
   }
   const tensor = (...dims: number[]): FloatTensor => ({
     type: 'float32',
