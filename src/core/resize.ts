@@ -1,5 +1,7 @@
 // Pixels to another size: Pillow's bilinear reproduced to the bit, because the references of the models
-// resize with it. Pure, and here because image processes and the teacher's bench both need it.
+// resize with it. Width first, then height, as Pillow does up to 12 (13 begins with the height where that is
+// less work, which moves some values by one). Pure, and here because image processes and the teacher's bench
+// both need it.
 
 import type { DecodedImage, Size } from './types.ts'
 

@@ -37,14 +37,11 @@ export const commonFields = {
   provenance: z.record(z.string(), z.string()),
 } as const
 
-const commonSchema = z.object({
-  ...commonFields,
-  architecture: z.string(),
-  files: filesSchema(),
-})
-
 /** teacher.json, checked, as far as all architectures share it. */
-export type Description = z.output<typeof commonSchema>
+export type Description = z.output<z.ZodObject<typeof commonFields>> & {
+  readonly architecture: string
+  readonly files: z.output<ReturnType<typeof filesSchema>>
+}
 
 /** A model folder and what its teacher.json says. */
 export interface ModelFolder<D extends Description = Description> {

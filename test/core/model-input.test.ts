@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { fitImage, paddedSize, resizedSize } from '../../src/core/model-input.ts'
+import { readNpz } from '../helpers/npz.ts'
 
 const FIXTURES = new URL('../fixtures/teacher/', import.meta.url)
 
@@ -34,5 +36,24 @@ describe('fitImage', () => {
     expect(() => fitImage(image, input)).toThrow(
       "20000x1 px would have a side of 0 px at the model's size (800, at most 1333)",
     )
+  })
+
+  const images = readNpz(new URL('preprocess.npz', FIXTURES))
+  const { cases } = JSON.parse(readFileSync(new URL('squash.json', FIXTURES), 'utf8')) as {
+    cases: { image: string; width: number; height: number; sha256: string }[]
+  }
+
+  it.each(cases)('squashes $image to $width x $height px to the bit as Pillow 12 does', (wanted) => {
+    const { shape, data } = images[`${wanted.image}/image_rgb`]!
+    const [height, width] = shape as Pair
+    const size = { width: wanted.width, height: wanted.height }
+
+    const fitted = fitImage(
+      { data: data as Uint8Array, width, height },
+      { kind: 'squash', ...size },
+    )
+
+    expect(fitted).toMatchObject({ original: { width, height }, resized: size, padded: size })
+    expect(createHash('sha256').update(fitted.data).digest('hex')).toBe(wanted.sha256)
   })
 })

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createHash } from 'node:crypto'
 import { onTestFinished } from 'vitest'
-import { fitImage } from '../../src/core/model-input.ts'
+import { fitImage, type ModelInput } from '../../src/core/model-input.ts'
 import type { DecodedImage, Phrase } from '../../src/core/types.ts'
 import { GlipModel } from '../../src/teacher/glip/glip.ts'
 import { readModelFolder } from '../../src/teacher/model-folder.ts'
@@ -105,6 +105,7 @@ export function toySample(
   caption: string,
   words: readonly string[],
   decoded: DecodedImage,
+  input: ModelInput = INPUT,
 ): TeacherSample {
   let from = 0
   const phrases = words.map((text): Phrase => {
@@ -112,5 +113,5 @@ export function toySample(
     from = start + text.length
     return { start, end: from, text, head: text, lemma: text }
   })
-  return { caption, phrases, input: fitImage(decoded, INPUT) }
+  return { caption, phrases, input: fitImage(decoded, input) }
 }

@@ -2,10 +2,8 @@
 // outputs become boxes in threads of their own.
 
 import type { ModelInput } from '../../core/model-input.ts'
-import type { Candidate, InputImage } from '../../core/types.ts'
-import type { Feeds, Outputs, PromptPlan, Row, TeacherAdapter } from '../adapter.ts'
+import type { TeacherAdapter } from '../adapter.ts'
 import type { PromptOptions } from '../options.ts'
-import type { TeacherSample } from '../teacher.ts'
 import type { BoxThreads } from './box-threads.ts'
 import type { GlipDescription } from './description.ts'
 import { feedsOf, outputsOf } from './glip-graph.ts'
@@ -22,55 +20,31 @@ export interface GlipSettings {
 }
 
 /** @param boxes closed with the adapter */
-export class GlipAdapter implements TeacherAdapter<Prompt> {
-  readonly input: ModelInput
-  readonly #model: { readonly description: GlipDescription; readonly tokenizer: Tokenizer }
-  readonly #settings: GlipSettings
-  readonly #boxes: BoxThreads
-
-  constructor(
-    model: { readonly description: GlipDescription; readonly tokenizer: Tokenizer },
-    settings: GlipSettings,
-    boxes: BoxThreads,
-  ) {
-    this.input = settings.input
-    this.#model = model
-    this.#settings = settings
-    this.#boxes = boxes
-  }
-
-  promptsOf({ caption, phrases }: TeacherSample): PromptPlan<Prompt> {
-    return buildPrompts(caption, phrases, this.#model.tokenizer, this.#settings.prompt)
-  }
-
-  /** Padding takes part in the network's result. */
-  batchKeyOf({ padded }: InputImage): string {
-    return `${padded.width}x${padded.height}`
-  }
-
-  feedsOf(rows: readonly Row<Prompt>[]): Feeds {
-    return feedsOf(rows, this.#model.tokenizer.padId, this.#model.description)
-  }
-
-  async candidatesOf(
-    outputs: Outputs,
-    rows: readonly Row<Prompt>[],
-  ): Promise<readonly (readonly Candidate[])[]> {
-    return Promise.all(
-      rows.map(({ prompt, input: { padded, resized, original } }, row) =>
-        this.#boxes.detect({
-          outputs: outputsOf(outputs, row, this.#model.description),
-          padded,
-          resized,
-          original,
-          phrases: prompt.phrases.map(({ phrase }) => phrase),
-          options: this.#settings.detect,
-        }),
+export function createGlipAdapter(
+  model: { readonly description: GlipDescription; readonly tokenizer: Tokenizer },
+  { prompt: options, input, detect }: GlipSettings,
+  boxes: BoxThreads,
+): TeacherAdapter<Prompt> {
+  const { description, tokenizer } = model
+  return {
+    input,
+    promptsOf: ({ caption, phrases }) => buildPrompts(caption, phrases, tokenizer, options),
+    // Padding takes part in the network's result.
+    batchKeyOf: ({ padded }) => `${padded.width}x${padded.height}`,
+    feedsOf: (rows) => feedsOf(rows, tokenizer.padId, description),
+    candidatesOf: async (outputs, rows) =>
+      Promise.all(
+        rows.map(({ prompt, input: { padded, resized, original } }, row) =>
+          boxes.detect({
+            outputs: outputsOf(outputs, row, description),
+            padded,
+            resized,
+            original,
+            phrases: prompt.phrases.map(({ phrase }) => phrase),
+            options: detect,
+          }),
+        ),
       ),
-    )
-  }
-
-  close(): Promise<void> {
-    return this.#boxes.close()
+    close: () => boxes.close(),
   }
 }

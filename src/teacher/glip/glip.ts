@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError, messageOf } from '../../core/errors.ts'
+import type { TeacherAdapter } from '../adapter.ts'
 import type { Architecture, Model } from '../architecture.ts'
 import { checkNames } from '../check-names.ts'
 import { GRAPH_FILE, type ModelFolder } from '../description.ts'
@@ -10,7 +11,7 @@ import type { OnnxSession } from '../onnx-session.ts'
 import { shortSideInput, type PromptOptions, type TeacherOptions } from '../options.ts'
 import { startBoxThreads } from './box-threads.ts'
 import { glipSchema, VOCAB_FILE, type GlipDescription } from './description.ts'
-import { GlipAdapter, type GlipSettings } from './glip-adapter.ts'
+import { createGlipAdapter, type GlipSettings } from './glip-adapter.ts'
 import { feedsOf, outputsOf } from './glip-graph.ts'
 import { detect } from './postprocess.ts'
 import { createTokenizer, parseVocab, type Tokenizer } from './tokenizer.ts'
@@ -27,10 +28,10 @@ export class GlipModel implements Model {
     this.#graph = join(path, GRAPH_FILE)
   }
 
-  adapt(teacher: TeacherOptions, prompt: PromptOptions): GlipAdapter {
+  adapt(teacher: TeacherOptions, prompt: PromptOptions): TeacherAdapter {
     // Before threads are started: what is refused then would keep them, and the program, alive.
     const settings = settingsOf(this.description, teacher, prompt)
-    return new GlipAdapter(this, settings, startBoxThreads(teacher.boxThreads))
+    return createGlipAdapter(this, settings, startBoxThreads(teacher.boxThreads))
   }
 
   /** A grey image and an empty prompt: the shapes must fit and the numbers be numbers. */
