@@ -43,17 +43,20 @@ describe('fitImage', () => {
     cases: { image: string; width: number; height: number; sha256: string }[]
   }
 
-  it.each(cases)('squashes $image to $width x $height px to the bit as Pillow 12 does', (wanted) => {
-    const { shape, data } = images[`${wanted.image}/image_rgb`]!
-    const [height, width] = shape as Pair
-    const size = { width: wanted.width, height: wanted.height }
+  it.each(cases)(
+    'squashes $image to $width x $height px to the bit as Pillow 12 does',
+    (wanted) => {
+      const { shape, data } = images[`${wanted.image}/image_rgb`]!
+      const [height, width] = shape as Pair
+      const size = { width: wanted.width, height: wanted.height }
 
-    const fitted = fitImage(
-      { data: data as Uint8Array, width, height },
-      { kind: 'squash', ...size },
-    )
+      const fitted = fitImage(
+        { data: data as Uint8Array, width, height },
+        { kind: 'squash', ...size },
+      )
 
-    expect(fitted).toMatchObject({ original: { width, height }, resized: size, padded: size })
-    expect(createHash('sha256').update(fitted.data).digest('hex')).toBe(wanted.sha256)
-  })
+      expect(fitted).toMatchObject({ original: { width, height }, resized: size, padded: size })
+      expect(createHash('sha256').update(fitted.data).digest('hex')).toBe(wanted.sha256)
+    },
+  )
 })

@@ -15,7 +15,7 @@ const INPUT = { kind: 'squash', width: 2, height: 2 } as const
 const BOX = { x1: 0, y1: 0, x2: 1, y2: 1 }
 const ran = { outputs: {}, milliseconds: 250 }
 
-/** A prompt per letter of the caption, which is also the batch key's image height. */
+/** A prompt per letter of the caption; the letter is the score. */
 const letters: TeacherAdapter<string> = {
   input: INPUT,
   promptsOf: ({ caption }) => ({ prompts: [...caption], dropped: [] }),
