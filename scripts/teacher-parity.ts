@@ -45,17 +45,8 @@ if (python === undefined) {
       for (const split of ['test', 'novel']) {
         const scenes = path.join(folder, split)
         process.stderr.write(`rendering ${values.count} scenes of the ${split} split\n`)
-        await python(
-          'glip.scenes',
-          '--split',
-          split,
-          '--seed',
-          SEED,
-          '--count',
-          values.count,
-          '--to',
-          scenes,
-        )
+        const which = ['--split', split, '--seed', SEED, '--count', values.count]
+        await python('glip.scenes', ...which, '--to', scenes)
         process.stdout.write(`${split} split, seed ${SEED}\n`)
         isGood = (await compareScenes(python, values.model, scenes, scenes)) && isGood
       }

@@ -28,10 +28,7 @@ import {
   type Cost,
   type StageTimes,
 } from '../../src/teacher/bench.ts'
-import { findModel } from '../../src/teacher/find-model.ts'
-import { startBoxThreads } from '../../src/teacher/glip/box-threads.ts'
-import { readModelFolder } from '../../src/teacher/model-folder.ts'
-import { openGraph, settingsOf } from '../../src/teacher/open-teacher.ts'
+import { openParts } from '../../src/teacher/open-teacher.ts'
 import type { Benchmark } from './benchmark.ts'
 
 const CONFIG = 'configs/demo.yaml'
@@ -79,11 +76,9 @@ export const benchmark: Benchmark<PipelineResult> = {
     const config = await loadConfig(CONFIG, [`run.limit=${String(limit)}`])
     const signal = new AbortController().signal
     setMaxListeners(0, signal)
-    const folder = await readModelFolder(await findModel(config.teacher.model))
-    const settings = settingsOf(folder, config.teacher, config.prompt)
-    const session = await openGraph(folder, config.teacher, () => undefined)
-    const boxes = startBoxThreads(config.teacher.boxThreads)
-    const loader = createImageLoader(config.fetch, config.image, { input: settings.input })
+    const parts = await openParts(config.teacher, config.prompt, () => undefined)
+    const { folder, runner, adapter } = parts
+    const loader = createImageLoader(config.fetch, config.image, { input: adapter.input })
     const checker = createImageChecker(config.image)
     try {
       const { rows, phraseMs } = await phrasedRows(config, signal)
@@ -97,8 +92,8 @@ export const benchmark: Benchmark<PipelineResult> = {
         const { input } = await loader.load({ image, caption }, signal)
         samples.push({ caption, phrases, input: input! })
       }
-      const batches = prepareBatches(samples, folder, settings)
-      const runGraph = () => costOf(() => runBatches(session, batches, folder))
+      const batches = prepareBatches(samples, parts)
+      const runGraph = () => costOf(() => runBatches(parts, batches))
 
       await runGraph() // code that has not run yet is slower
       await pipelineCost(config, signal)
@@ -114,14 +109,14 @@ export const benchmark: Benchmark<PipelineResult> = {
         }
         costs.push({ graph, pipeline })
       }
-      const stageMs = await stageTimes({ folder, session, boxes, settings }, rows, decode)
+      const stageMs = await stageTimes(parts, rows, decode)
       const images = rows.length
       const shards = Math.ceil(Number(limit) / config.run.samplesPerShard)
       const ratios = costs.map(({ graph, pipeline }) => graph.seconds / pipeline.seconds)
       const of = (value: (cost: (typeof costs)[number]) => number) => median(costs.map(value))
       return {
         model: folder.description.id,
-        provider: session.provider,
+        provider: runner.provider,
         cores: availableParallelism(),
         rows: images,
         rounds: costs.length,
@@ -143,7 +138,7 @@ export const benchmark: Benchmark<PipelineResult> = {
         processStartSeconds: await processStart(),
       }
     } finally {
-      await Promise.all([session.close(), boxes.close(), loader.close()])
+      await Promise.all([runner.close(), adapter.close(), loader.close()])
     }
   },
   format: (result) => {

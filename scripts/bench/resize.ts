@@ -5,16 +5,13 @@
 import { setMaxListeners } from 'node:events'
 import sharp from 'sharp'
 import { loadConfig } from '../../src/config.ts'
-import { paddedSize, prepareImage, resizedSize } from '../../src/core/model-input.ts'
+import { boxIou } from '../../src/core/box.ts'
+import { fittedSizes } from '../../src/core/model-input.ts'
+import { prepareImage } from '../../src/core/resize.ts'
 import { median, quantile } from '../../src/core/quantile.ts'
 import type { Candidate, DecodedImage, Size } from '../../src/core/types.ts'
 import { createImageChecker } from '../../src/ingest/image/check.ts'
-import { outputsOf, feedsOf } from '../../src/teacher/glip/glip-graph.ts'
-import { detect, toImage } from '../../src/teacher/glip/postprocess.ts'
-import { buildPrompts } from '../../src/teacher/glip/prompts.ts'
-import { findModel } from '../../src/teacher/find-model.ts'
-import { readModelFolder } from '../../src/teacher/model-folder.ts'
-import { openGraph, settingsOf } from '../../src/teacher/open-teacher.ts'
+import { openParts } from '../../src/teacher/open-teacher.ts'
 import { readSample } from '../../src/commands/teacher-sample.ts'
 import type { Benchmark } from './benchmark.ts'
 
@@ -75,10 +72,9 @@ export const benchmark: Benchmark<{
     const config = await loadConfig(undefined, [])
     const signal = new AbortController().signal
     setMaxListeners(0, signal)
-    const folder = await readModelFolder(await findModel(config.teacher.model))
-    const { description, tokenizer } = folder
-    const settings = settingsOf(folder, config.teacher, config.prompt)
-    const session = await openGraph(folder, config.teacher, () => undefined)
+    const parts = await openParts(config.teacher, config.prompt, () => undefined)
+    const { folder, runner, adapter } = parts
+    const { defaultScore } = folder.description
     const checker = createImageChecker(config.image)
     sharp.concurrency(1)
     const samples = await readSample(Number(limit))
@@ -87,32 +83,22 @@ export const benchmark: Benchmark<{
     try {
       for (const { bytes, caption, phrases } of samples) {
         const { used: decoded } = await checker.check(bytes, signal, (image) => image)
-        const { shortSide, longSide, padMultiple } = settings.input
-        const resized = resizedSize(decoded, shortSide, longSide)
-        const padded = paddedSize(resized, padMultiple)
-        const [prompt] = buildPrompts(
-          caption,
-          phrases,
-          tokenizer,
-          config.prompt,
-          settings.maxTokens,
-        ).prompts
-        if (prompt === undefined) continue
+        const { resized, padded } = fittedSizes(decoded, adapter.input)
         let exact: { readonly pixels: Uint8Array; readonly boxes: readonly Candidate[] } | undefined
         for (const name of names) {
           const pixels = await WAYS[name]!(decoded, resized, padded)
           const input = { data: pixels, original: decoded, resized, padded }
-          const feeds = feedsOf([{ prompt, input }], tokenizer.padId, description)
-          const { outputs } = await session.run(feeds)
-          const found = detect(outputsOf(outputs, 0, description), padded, resized, settings.detect)
-          const order = prompt.phrases.map(({ phrase }) => phrase)
-          const boxes = toImage(found, resized, decoded, order)
-          exact ??= { pixels, boxes: boxes.filter(({ score }) => score > description.defaultScore) }
+          const [prompt] = adapter.promptsOf({ caption, phrases, input }).prompts
+          if (prompt === undefined) continue
+          const rows = [{ prompt, input }]
+          const { outputs } = await runner.run(adapter.feedsOf(rows))
+          const boxes = (await adapter.candidatesOf(outputs, rows))[0]!
+          exact ??= { pixels, boxes: boxes.filter(({ score }) => score > defaultScore) }
           compare(sums.get(name)!, exact, { pixels, boxes })
         }
       }
     } finally {
-      await session.close()
+      await Promise.all([runner.close(), adapter.close()])
     }
     const times = await timesOf(names)
     const ways = names.map((name) => {
@@ -170,7 +156,7 @@ function compare(sum: ReturnType<typeof newSum>, exact: Looked, other: Looked): 
   for (const wanted of exact.boxes) {
     sum.boxes++
     const match = other.boxes.find(
-      (candidate) => candidate.phrase === wanted.phrase && iou(candidate, wanted) >= 0.9,
+      (candidate) => candidate.phrase === wanted.phrase && boxIou(candidate.box, wanted.box) >= 0.9,
     )
     if (match === undefined) continue
     sum.found++
@@ -182,22 +168,14 @@ function compare(sum: ReturnType<typeof newSum>, exact: Looked, other: Looked): 
   }
 }
 
-function iou({ box: a }: Candidate, { box: b }: Candidate): number {
-  const width = Math.min(a.x2, b.x2) - Math.max(a.x1, b.x1)
-  const height = Math.min(a.y2, b.y2) - Math.max(a.y1, b.y1)
-  if (width <= 0 || height <= 0) return 0
-  const area = (box: Candidate['box']) => (box.x2 - box.x1) * (box.y2 - box.y1)
-  return (width * height) / (area(a) + area(b) - width * height)
-}
-
 /** Median processor time per size, each way in turn. */
 async function timesOf(names: readonly string[]): Promise<Map<string, number[]>> {
   const times = new Map(names.map((name): [string, number[]] => [name, []]))
   for (const { width, height, shortSide, longSide } of SIZES) {
     const data = new Uint8Array(width * height * 3).map((_, i) => (i * 2654435761) >>> 24)
     const image = { data, width, height }
-    const resized = resizedSize(image, shortSide, longSide)
-    const padded = paddedSize(resized, 32)
+    const input = { kind: 'short-side', shortSide, longSide, padMultiple: 32 } as const
+    const { resized, padded } = fittedSizes(image, input)
     const rounds = new Map(names.map((name): [string, number[]] => [name, []]))
     for (let round = 0; round < TIME_ROUNDS; round++) {
       for (const name of names) {

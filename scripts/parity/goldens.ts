@@ -3,14 +3,9 @@
 
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { configSchema } from '../../src/config.ts'
-import { fitImage } from '../../src/core/model-input.ts'
-import { codePointIndex } from '../../src/core/span.ts'
-import type { Candidate, Phrase } from '../../src/core/types.ts'
-import { createImageChecker } from '../../src/ingest/image/check.ts'
-import { openTeacher } from '../../src/teacher/open-teacher.ts'
-import type { TeacherSample } from '../../src/teacher/teacher.ts'
+import type { Candidate } from '../../src/core/types.ts'
 import { floats, numbers, readNpz } from '../../test/helpers/npz.ts'
+import { groundAll, matchEach } from './ground.ts'
 import type { Python } from './python.ts'
 
 /** Of golden/README.md section 4. */
@@ -20,6 +15,7 @@ const MODELS = [
 ] as const
 const LONG_SIDE = 1333
 const THRESHOLD = 0.05
+const SIDES = ['x1', 'y1', 'x2', 'y2'] as const
 
 interface Case {
   readonly name: string
@@ -74,67 +70,27 @@ async function compareCase(
   model: string,
   limits: Limits,
 ): Promise<boolean> {
-  const config = configSchema.parse({
-    teacher: { model, provider: 'cpu', shortSide: min_size, longSide: LONG_SIDE },
-  })
-  const signal = new AbortController().signal
-  const checker = createImageChecker(config.image)
   const bytes = await readFile(path.join(folder, images[0]!.file))
-  const { used: decoded } = await checker.check(bytes, signal, (image) => image)
-  const { toUtf16 } = codePointIndex(caption)
-  const phrases = spans.map(([span]): Phrase => {
-    const [start, end] = [toUtf16(span![0]), toUtf16(span![1])]
-    const text = caption.slice(start, end)
-    return { start, end, text, head: text, lemma: text }
+  const { answers } = await groundAll({ model, shortSide: min_size, longSide: LONG_SIDE }, [
+    { key: name, bytes, caption, spans: spans.map(([span]) => span!) },
+  ])
+  const { input, candidates } = answers[0]!
+  const { resized, original } = input
+  const pixel = { x: original.width / resized.width, y: original.height / resized.height }
+  const recorded = recordedOf(readNpz(path.join(folder, `${name}.npz`)), pixel)
+  const matches = matchEach(recorded, candidates, (a, b) => {
+    const apart = Math.max(...SIDES.map((side) => Math.abs(a.box[side] - b.box[side])))
+    return Math.abs(a.score - b.score) <= limits.scoreLimit && apart <= limits.boxLimit
+      ? apart
+      : undefined
   })
-  const teacher = await openTeacher(config.teacher, config.prompt, () => undefined)
-  const input = fitImage(decoded, teacher.input)
-  const sample: TeacherSample = { caption, phrases, input }
-  let candidates: readonly Candidate[] = []
-  try {
-    for await (const grounding of teacher.groundShard(one(sample), signal)) {
-      if ('error' in grounding) throw grounding.error
-      candidates = grounding.candidates
-    }
-  } finally {
-    await teacher.close()
+  const worst = {
+    score: Math.max(0, ...matches.map(({ wanted, given }) => Math.abs(wanted.score - given.score))),
+    box: Math.max(0, ...matches.map(({ distance }) => distance)),
   }
-  const { resized } = input
-  const pixel = { x: decoded.width / resized.width, y: decoded.height / resized.height }
-  const recorded = readNpz(path.join(folder, `${name}.npz`))
-  const key = `det/th${THRESHOLD}/0`
-  const boxes = numbers(recorded, `${key}/boxes`)
-  const scores = floats(recorded, `${key}/scores`)
-  const labels = numbers(recorded, `${key}/labels`)
-  const free = new Set(candidates)
-  let matched = 0
-  const worst = { score: 0, box: 0 }
-  labels.forEach((label, i) => {
-    // Recorded boxes end at their last pixel; ours one resized pixel further, at the edge.
-    const distanceOf = ({ box }: Candidate) =>
-      Math.max(
-        Math.abs(box.x1 - boxes[i * 4]!),
-        Math.abs(box.y1 - boxes[i * 4 + 1]!),
-        Math.abs(box.x2 - pixel.x - boxes[i * 4 + 2]!),
-        Math.abs(box.y2 - pixel.y - boxes[i * 4 + 3]!),
-      )
-    const [match] = [...free]
-      .filter(
-        (candidate) =>
-          candidate.phrase === label - 1 &&
-          Math.abs(candidate.score - scores[i]!) <= limits.scoreLimit &&
-          distanceOf(candidate) <= limits.boxLimit,
-      )
-      .sort((a, b) => distanceOf(a) - distanceOf(b))
-    if (match === undefined) return
-    free.delete(match)
-    matched++
-    worst.score = Math.max(worst.score, Math.abs(match.score - scores[i]!))
-    worst.box = Math.max(worst.box, distanceOf(match))
-  })
-  const isGood = matched === labels.length && candidates.length === labels.length
+  const isGood = matches.length === recorded.length && candidates.length === recorded.length
   process.stdout.write(
-    `${path.basename(folder)}/${name}: ${matched} of ${labels.length} recorded detections found, ` +
+    `${path.basename(folder)}/${name}: ${matches.length} of ${recorded.length} recorded detections found, ` +
       `${candidates.length} in all; scores within ${worst.score.toExponential(1)} ` +
       `(limit ${limits.scoreLimit}), boxes within ${worst.box.toExponential(1)} px (limit ${limits.boxLimit})` +
       `${isGood ? '' : '  DIFFERENT'}\n`,
@@ -142,7 +98,22 @@ async function compareCase(
   return isGood
 }
 
-async function* one<T>(item: T): AsyncGenerator<T> {
-  await Promise.resolve()
-  yield item
+/** Recorded boxes end at their last pixel; ours one resized pixel further, at the edge. */
+function recordedOf(
+  arrays: ReturnType<typeof readNpz>,
+  pixel: { readonly x: number; readonly y: number },
+): Candidate[] {
+  const key = `det/th${THRESHOLD}/0`
+  const boxes = numbers(arrays, `${key}/boxes`)
+  const scores = floats(arrays, `${key}/scores`)
+  return numbers(arrays, `${key}/labels`).map((label, i) => ({
+    phrase: label - 1,
+    score: scores[i]!,
+    box: {
+      x1: boxes[i * 4]!,
+      y1: boxes[i * 4 + 1]!,
+      x2: boxes[i * 4 + 2]! + pixel.x,
+      y2: boxes[i * 4 + 3]! + pixel.y,
+    },
+  }))
 }

@@ -4,13 +4,10 @@ import { createReadStream } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { extract } from 'tar-stream'
-import { configSchema } from '../../src/config.ts'
-import { codePointIndex } from '../../src/core/span.ts'
-import type { Candidate, Phrase } from '../../src/core/types.ts'
-import { createImageLoader } from '../../src/ingest/image/load.ts'
+import { boxIou } from '../../src/core/box.ts'
+import type { Candidate } from '../../src/core/types.ts'
 import { findModel } from '../../src/teacher/find-model.ts'
-import { openTeacher } from '../../src/teacher/open-teacher.ts'
-import type { TeacherSample } from '../../src/teacher/teacher.ts'
+import { groundAll, matchEach, type Answer } from './ground.ts'
 import type { Python } from './python.ts'
 
 /** Points; a larger difference between the two sides is an error in one of them. */
@@ -26,11 +23,8 @@ type Metrics = Readonly<
 interface GoldLine {
   readonly key: string
   readonly caption: string
-  readonly phrases: readonly {
-    readonly start: number
-    readonly end: number
-    readonly text: string
-  }[]
+  /** In Unicode code points. */
+  readonly phrases: readonly { readonly start: number; readonly end: number }[]
 }
 
 interface FoundPhrase {
@@ -58,8 +52,14 @@ export async function compareScenes(
   const gold = await readLines<GoldLine>(path.join(folder, 'gold.jsonl'))
   const ours = path.join(scratch, 'typescript.jsonl')
   const theirs = path.join(scratch, 'python.jsonl')
-  const { found, defaultScore } = await groundGold(model, gold, folder)
-  await writeFile(ours, found.map((line) => `${JSON.stringify(line)}\n`).join(''))
+  const jpegs = await readImages(folder)
+  const questions = gold.map(({ key, caption, phrases }) => {
+    const bytes = jpegs.get(key)
+    if (bytes === undefined) throw new Error(`${folder} has no image of ${key}`)
+    return { key, caption, bytes, spans: phrases.map(({ start, end }) => [start, end] as const) }
+  })
+  const { answers, defaultScore } = await groundAll({ model }, questions)
+  await writeFile(ours, answers.map((answer) => `${JSON.stringify(lineOf(answer))}\n`).join(''))
   const measured = {
     python: JSON.parse(
       await python('glip.evaluate', '--model', modelFolder, '--scenes', folder, '--write', theirs),
@@ -89,7 +89,7 @@ export async function compareScenes(
       `  ${measure.padEnd(11)} ${a.toFixed(2).padStart(7)} ${b.toFixed(2).padStart(11)} ${(b - a).toFixed(2).padStart(7)}\n`,
     )
   }
-  process.stdout.write(`  ${agreement(await readLines<FoundLine>(theirs), found)}\n`)
+  process.stdout.write(`  ${agreement(await readLines<FoundLine>(theirs), answers)}\n`)
   return isGood
 }
 
@@ -101,55 +101,23 @@ async function readLines<T>(file: string): Promise<T[]> {
     .map((line) => JSON.parse(line) as T)
 }
 
-/** Exactly the gold phrases; no extractor is involved. */
-async function groundGold(
-  model: string,
-  gold: readonly GoldLine[],
-  folder: string,
-): Promise<{ readonly found: FoundLine[]; readonly defaultScore: number }> {
-  const config = configSchema.parse({ teacher: { model, provider: 'cpu' } })
-  const signal = new AbortController().signal
-  const teacher = await openTeacher(config.teacher, config.prompt, () => undefined)
-  const loader = createImageLoader(config.fetch, config.image, { input: teacher.input })
-  const images = await readImages(folder)
-  async function* samples(): AsyncGenerator<TeacherSample & { readonly key: string }> {
-    for (const { key, caption, phrases } of gold) {
-      const bytes = images.get(key)
-      if (bytes === undefined) throw new Error(`${folder} has no image of ${key}`)
-      const { input } = await loader.check(bytes, signal)
-      const { toUtf16 } = codePointIndex(caption)
-      yield {
-        key,
-        caption,
-        input: input!,
-        phrases: phrases.map(({ start, end, text }): Phrase => {
-          return { start: toUtf16(start), end: toUtf16(end), text, head: text, lemma: text }
-        }),
+function lineOf({ key, phrases, candidates }: Answer): FoundLine {
+  return {
+    key,
+    phrases: phrases.map((_, index) => {
+      const mine = candidates.filter(({ phrase }) => phrase === index)
+      return {
+        boxes: mine.map(({ box: { x1, y1, x2, y2 } }) => [x1, y1, x2, y2] as const),
+        scores: mine.map(({ score }) => score),
       }
-    }
-  }
-  try {
-    const found: FoundLine[] = []
-    for await (const grounding of teacher.groundShard(samples(), signal)) {
-      if ('error' in grounding) throw grounding.error
-      const { sample, candidates } = grounding
-      found.push({
-        key: sample.key,
-        phrases: sample.phrases.map((_, phrase) => ofPhrase(candidates, phrase)),
-      })
-    }
-    return { found, defaultScore: teacher.defaultScore }
-  } finally {
-    await Promise.all([teacher.close(), loader.close()])
+    }),
   }
 }
 
-function ofPhrase(candidates: readonly Candidate[], index: number): FoundPhrase {
-  const mine = candidates.filter(({ phrase }) => phrase === index)
-  return {
-    boxes: mine.map(({ box: { x1, y1, x2, y2 } }) => [x1, y1, x2, y2] as const),
-    scores: mine.map(({ score }) => score),
-  }
+function candidatesOf({ phrases }: FoundLine): Candidate[] {
+  return phrases.flatMap(({ boxes, scores }, phrase) =>
+    boxes.map(([x1, y1, x2, y2], i) => ({ phrase, score: scores[i]!, box: { x1, y1, x2, y2 } })),
+  )
 }
 
 /** JPEG bytes by key. */
@@ -174,40 +142,21 @@ async function readImages(folder: string): Promise<Map<string, Buffer>> {
 }
 
 /** How many detections of one side the other has, too. */
-function agreement(python: readonly FoundLine[], typescript: readonly FoundLine[]): string {
-  const count = { python: 0, typescript: 0, same: 0 }
-  let worst = 0
-  python.forEach((line, index) => {
-    line.phrases.forEach((wanted, phrase) => {
-      const given = typescript[index]!.phrases[phrase]!
-      count.python += wanted.boxes.length
-      count.typescript += given.boxes.length
-      const free = new Set(given.boxes.keys())
-      wanted.boxes.forEach((box, i) => {
-        const match = [...free].find(
-          (j) =>
-            iou(box, given.boxes[j]!) >= SAME.iou &&
-            Math.abs(wanted.scores[i]! - given.scores[j]!) <= SAME.score,
-        )
-        if (match === undefined) return
-        free.delete(match)
-        count.same++
-        worst = Math.max(worst, Math.abs(wanted.scores[i]! - given.scores[match]!))
-      })
-    })
-  })
+function agreement(python: readonly FoundLine[], typescript: readonly Answer[]): string {
+  const wanted = python.map(candidatesOf)
+  const matches = wanted.flatMap((each, index) =>
+    matchEach(each, typescript[index]!.candidates, (a, b) => {
+      const isSame = boxIou(a.box, b.box) >= SAME.iou && Math.abs(a.score - b.score) <= SAME.score
+      return isSame ? 0 : undefined
+    }),
+  )
+  const worst = Math.max(
+    0,
+    ...matches.map(({ wanted: a, given: b }) => Math.abs(a.score - b.score)),
+  )
+  const given = typescript.reduce((sum, { candidates }) => sum + candidates.length, 0)
   return (
-    `${count.same} of ${count.python} detections of Python are among ${count.typescript} of TypeScript ` +
+    `${matches.length} of ${wanted.flat().length} detections of Python are among ${given} of TypeScript ` +
     `(IoU ${SAME.iou}, score within ${SAME.score}); scores differ by ${worst.toFixed(4)} at most`
   )
-}
-
-type Corners = readonly [number, number, number, number]
-
-function iou(a: Corners, b: Corners): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0])
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1])
-  if (width <= 0 || height <= 0) return 0
-  const area = (box: Corners) => (box[2] - box[0]) * (box[3] - box[1])
-  return (width * height) / (area(a) + area(b) - width * height)
 }

@@ -11,6 +11,7 @@ import type { Phrase } from '../core/types.ts'
 
 const SAMPLE = fileURLToPath(new URL('../../sample', import.meta.url))
 
+/** An image with its caption and gold phrases. */
 export interface EncodedSample {
   readonly bytes: Uint8Array
   readonly caption: string

@@ -7,8 +7,6 @@ import { createImageLoader } from '../ingest/image/load.ts'
 import { mapOrdered } from '../system/map-ordered.ts'
 import { addModel } from '../teacher/add-model.ts'
 import { benchTeacher, type BenchResult } from '../teacher/bench.ts'
-import { findModel } from '../teacher/find-model.ts'
-import { startBoxThreads } from '../teacher/glip/box-threads.ts'
 import {
   inspectModel,
   sizeOf,
@@ -16,8 +14,8 @@ import {
   type Inspection,
   type ModelSummary,
 } from '../teacher/inspect-model.ts'
-import { readModelFolder } from '../teacher/model-folder.ts'
-import { openGraph, settingsOf } from '../teacher/open-teacher.ts'
+import { openParts } from '../teacher/open-teacher.ts'
+import type { Description } from '../teacher/description.ts'
 import { PROVIDERS } from '../teacher/options.ts'
 import type { TeacherSample } from '../teacher/teacher.ts'
 import { positiveInt, type Io, type RegisterCommand } from './command.ts'
@@ -26,6 +24,7 @@ import { readSample, type EncodedSample } from './teacher-sample.ts'
 const DEFAULT_MODEL = 'glip-nano'
 const BENCH_IMAGES = 72
 
+/** `groundmill teacher`: list, inspect, add, bench. */
 export const registerTeacher: RegisterCommand = (program, io, finish) => {
   const teacher = program
     .command('teacher')
@@ -159,14 +158,12 @@ async function bench(
   const config = configSchema.parse({ teacher: { model, provider, threads, batchSize } })
   const samples = await readSample(BENCH_IMAGES)
   const startedAt = performance.now()
-  const folder = await readModelFolder(await findModel(model))
-  const settings = settingsOf(folder, config.teacher, config.prompt)
-  const session = await openGraph(folder, config.teacher, (message) => {
+  const parts = await openParts(config.teacher, config.prompt, (message) => {
     io.stderr.write(`${message}\n`)
   })
   const openSeconds = (performance.now() - startedAt) / 1000
-  const boxes = startBoxThreads(config.teacher.boxThreads)
-  const loader = createImageLoader(config.fetch, config.image, { input: settings.input })
+  const { folder, runner, adapter } = parts
+  const loader = createImageLoader(config.fetch, config.image, { input: adapter.input })
   const checker = createImageChecker(config.image)
   const signal = AbortSignal.any([io.signal])
   setMaxListeners(0, signal) // one per image in flight
@@ -179,27 +176,24 @@ async function bench(
     return { ...rest, input: input! }
   }
   try {
-    const result = await benchTeacher(
-      { folder, session, boxes, settings },
-      {
-        images: samples,
-        decode,
-        stream: (images) => mapOrdered(images, config.run.imagesAhead, load),
-        seconds,
-        signal,
-      },
-    )
+    const result = await benchTeacher(parts, {
+      images: samples,
+      decode,
+      stream: (images) => mapOrdered(images, config.run.imagesAhead, load),
+      seconds,
+      signal,
+    })
     return {
       model: folder.description.id,
       sha256: folder.sha256,
-      provider: session.provider,
+      provider: runner.provider,
       threads,
       batchSize,
       openSeconds,
       ...result,
     }
   } finally {
-    await Promise.all([session.close(), boxes.close(), loader.close()])
+    await Promise.all([runner.close(), adapter.close(), loader.close()])
   }
 }
 
@@ -233,12 +227,17 @@ function tableOfModels(models: readonly ModelSummary[]): string[] {
           name,
           origin,
           `${description.architecture} ${description.variant}`,
-          `${megabytes(sizeOf(description))} ${description.precision}`,
+          sizeAndPrecision(description),
           description.licence,
           at,
         ],
   )
   return align([['name', 'origin', 'model', 'size', 'licence', 'folder'], ...rows])
+}
+
+function sizeAndPrecision(description: Description): string {
+  const bytes = sizeOf(description)
+  return bytes === 0 ? 'no model' : `${megabytes(bytes)} ${description.precision}`
 }
 
 /** Columns as wide as their widest cell, the last as it is. */
@@ -251,13 +250,16 @@ function align(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
-function formatInspection({ path: at, sha256, description, graph, problems }: Inspection): string {
-  const { id, architecture, variant, precision, raw, image, text, defaultScore } = description
+function formatInspection(inspection: Inspection): string {
+  const { path: at, sha256, description, facts, graph, problems } = inspection
+  const { id, architecture, variant, precision, raw, defaultScore } = description
   const tensors = (side: 'inputs' | 'outputs') =>
     graph[side].map(({ name, type, shape }) => [
       `  ${side.slice(0, -1)}`,
       `${name} ${type} [${shape.join(', ')}]`,
     ])
+  const checked =
+    sizeOf(description) === 0 ? 'teacher.json' : 'files, hashes, inputs, outputs, one forward'
   const rows = [
     ['folder', at],
     ['id', id],
@@ -266,8 +268,7 @@ function formatInspection({ path: at, sha256, description, graph, problems }: In
       'model',
       `${architecture} ${variant}, ${precision}${raw ? ', raw: for parity tests alone' : ''}`,
     ],
-    ['image', `short side ${image.shortSide} px, long side at most ${image.longSide} px`],
-    ['text', `${text.maxTokens} tokens at most`],
+    ...facts,
     ['score', `${defaultScore} by default`],
     ['licence', description.licence],
     ...Object.entries(description.files).map(([name, file]) => [
@@ -277,10 +278,7 @@ function formatInspection({ path: at, sha256, description, graph, problems }: In
     ...tensors('inputs'),
     ...tensors('outputs'),
     ...Object.entries(description.provenance),
-    [
-      'checked',
-      problems.length === 0 ? 'files, hashes, inputs, outputs, one forward' : 'not usable',
-    ],
+    ['checked', problems.length > 0 ? 'not usable' : checked],
   ]
   return align(rows)
     .map((line) => `${line}\n`)

@@ -3,9 +3,10 @@
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConfigError } from '../core/errors.ts'
+import { DESCRIPTION_FILE } from './description.ts'
 import { addedModelsFolder, listModels } from './find-model.ts'
-import { DESCRIPTION_FILE, readModelFolder } from './model-folder.ts'
-import { openGraph } from './open-teacher.ts'
+import { readModelFolder } from './model-folder.ts'
+import { openRunner } from './open-teacher.ts'
 
 const NAME = /^[A-Za-z0-9][\w.-]*$/
 
@@ -36,8 +37,8 @@ export async function addModel(
       `--id: ${known} is taken by ${taken.path} (${taken.origin}); give another, or remove that folder`,
     )
   }
-  const session = await openGraph(folder, { provider: 'cpu', threads: 0 }, () => undefined)
-  await session.close()
+  const runner = await openRunner(folder, { provider: 'cpu', threads: 0 }, () => undefined)
+  await runner.close()
 
   const models = addedModelsFolder()
   const path = join(models, known)

@@ -4,29 +4,15 @@
 import { fitImage } from '../core/model-input.ts'
 import { median, quantile } from '../core/quantile.ts'
 import type { DecodedImage } from '../core/types.ts'
-import { Batcher } from './batcher.ts'
-import type { BoxThreads } from './glip/box-threads.ts'
-import { feedsOf, outputsOf, type GraphRow } from './glip/glip-graph.ts'
-import { GlipTeacher, WINDOW_BATCHES, type GlipSettings } from './glip/glip-teacher.ts'
-import { detect, toImage } from './glip/postprocess.ts'
-import { buildPrompts } from './glip/prompts.ts'
-import type { ModelFolder } from './model-folder.ts'
-import type { OnnxSession } from './onnx-session.ts'
+import type { Row } from './adapter.ts'
+import { BatchedTeacher, createBatcher, type TeacherParts } from './batched-teacher.ts'
 import type { TeacherSample } from './teacher.ts'
 
 /** One forward of the graph. */
-export type GraphBatch = readonly GraphRow[]
+export type Batch = readonly Row<unknown>[]
 
 /** A sample before its image was fitted. */
 export type DecodedSample = Omit<TeacherSample, 'input'> & { readonly decoded: DecodedImage }
-
-/** What a bench needs of an open teacher. */
-export interface BenchParts {
-  readonly folder: ModelFolder
-  readonly session: OnnxSession
-  readonly boxes: BoxThreads
-  readonly settings: GlipSettings
-}
 
 /** Wall clock and processor seconds, of all threads of the process. */
 export interface Cost {
@@ -35,10 +21,12 @@ export interface Cost {
 }
 
 /** ms per image, one after another on one thread; the graph with its own threads. */
-export type StageTimes = Readonly<
-  Record<'decode' | 'prompt' | 'resize' | 'feeds' | 'graph' | 'boxes', number>
->
+export type StageTimes = Readonly<Record<Stage, number>>
 
+const STAGES = ['decode', 'prompt', 'resize', 'feeds', 'graph', 'boxes'] as const
+type Stage = (typeof STAGES)[number]
+
+/** Speed of graph and teacher, and their ratio. */
 export interface BenchResult {
   /** Per round; in each round both sides do the same ones. */
   readonly images: number
@@ -51,6 +39,7 @@ export interface BenchResult {
   readonly stageMs: StageTimes
 }
 
+/** What is measured, and for how long. */
 export interface BenchOptions<Image> {
   /** At least `IMAGES_PER_ROUND`. */
   readonly images: readonly Image[]
@@ -68,24 +57,23 @@ const MIN_ROUNDS = 3
 /** Forwards in flight, so that the graph's thread never waits for a message. */
 const IN_FLIGHT = 2
 
+/** @throws the error of a sample that the teacher refuses; the signal's reason */
 export async function benchTeacher<Image>(
-  parts: BenchParts,
+  parts: TeacherParts,
   { images, decode, stream, seconds, signal }: BenchOptions<Image>,
 ): Promise<BenchResult> {
-  const { folder, session, boxes, settings } = parts
-  const teacher = new GlipTeacher({ folder, session, boxes }, settings)
+  const teacher = new BatchedTeacher(parts)
   const whole = async (some: readonly Image[]) => {
     for await (const grounding of teacher.groundShard(stream(some), signal)) {
       if ('error' in grounding) throw grounding.error
     }
   }
-  const parties: { readonly images: readonly Image[]; readonly batches: readonly GraphBatch[] }[] =
-    []
+  const parties: { readonly images: readonly Image[]; readonly batches: readonly Batch[] }[] = []
   for (let from = 0; from + IMAGES_PER_ROUND <= images.length; from += IMAGES_PER_ROUND) {
     const some = images.slice(from, from + IMAGES_PER_ROUND)
     const samples: TeacherSample[] = []
     for await (const sample of stream(some)) samples.push(sample)
-    parties.push({ images: some, batches: prepareBatches(samples, folder, settings) })
+    parties.push({ images: some, batches: prepareBatches(samples, parts) })
   }
   for (const party of parties) await whole(party.images) // code that has not run yet is slower
   const stageMs = await stageTimes(parts, images, decode)
@@ -94,7 +82,7 @@ export async function benchTeacher<Image>(
   while (costs.length < MIN_ROUNDS || performance.now() - startedAt < seconds * 1000) {
     signal.throwIfAborted()
     const party = parties[costs.length % parties.length]!
-    const runGraph = () => costOf(() => runBatches(session, party.batches, folder))
+    const runGraph = () => costOf(() => runBatches(parts, party.batches))
     const runTeacher = () => costOf(() => whole(party.images))
     // Who begins takes turns, too.
     if (costs.length % 2 === 0) costs.push({ graph: await runGraph(), teacher: await runTeacher() })
@@ -119,29 +107,26 @@ export async function benchTeacher<Image>(
 /** The batches that a teacher forms of these samples, ready for the graph. */
 export function prepareBatches(
   samples: readonly TeacherSample[],
-  { tokenizer }: Pick<ModelFolder, 'tokenizer'>,
-  { prompt, maxTokens, batchSize }: GlipSettings,
-): GraphBatch[] {
-  const window = batchSize === 1 ? 0 : WINDOW_BATCHES * batchSize
-  const batcher = new Batcher<GraphRow>(batchSize, window)
-  const ready = samples.flatMap(({ caption, phrases, input }) => {
-    const { prompts } = buildPrompts(caption, phrases, tokenizer, prompt, maxTokens)
-    const rows = prompts.map((each) => ({ prompt: each, input }))
-    return batcher.add(`${input.padded.width}x${input.padded.height}`, rows)
+  { adapter, batchSize }: Pick<TeacherParts, 'adapter' | 'batchSize'>,
+): Batch[] {
+  const batcher = createBatcher<Row<unknown>>(batchSize)
+  const ready = samples.flatMap((sample) => {
+    const { input } = sample
+    const rows = adapter.promptsOf(sample).prompts.map((prompt) => ({ prompt, input }))
+    return batcher.add(adapter.batchKeyOf(input), rows)
   })
   return [...ready, ...batcher.flush()]
 }
 
 /** Runs the graph on each batch, without a look at what comes out. */
 export async function runBatches(
-  session: OnnxSession,
-  batches: readonly GraphBatch[],
-  { tokenizer, description }: Pick<ModelFolder, 'tokenizer' | 'description'>,
+  { adapter, runner }: Pick<TeacherParts, 'adapter' | 'runner'>,
+  batches: readonly Batch[],
 ): Promise<void> {
   let next = 0
   const work = async () => {
     for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
-      await session.run(feedsOf(batch, tokenizer.padId, description))
+      await runner.run(adapter.feedsOf(batch))
     }
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, work))
@@ -157,61 +142,37 @@ export async function costOf(work: () => Promise<unknown>): Promise<Cost> {
   return { seconds, cpuSeconds: (user + system) / 1e6 }
 }
 
-/** Each stage alone, one image after another. */
+/** Each stage alone, one image after another; boxes with the way to their thread and back. */
 export async function stageTimes<Image>(
-  { folder, session, settings }: BenchParts,
+  { runner, adapter }: Pick<TeacherParts, 'runner' | 'adapter'>,
   images: readonly Image[],
   decode: (image: Image) => Promise<DecodedSample>,
 ): Promise<StageTimes> {
-  const { tokenizer, description } = folder
   const sums = { decode: 0, prompt: 0, resize: 0, feeds: 0, graph: 0, boxes: 0 }
   let last = 0
-  const lap = (stage: keyof typeof sums) => {
+  const lap = (stage: Stage) => {
     const now = performance.now()
     sums[stage] += now - last
     last = now
   }
   for (const image of images) {
     last = performance.now()
-    const { caption, phrases, decoded } = await decode(image)
+    const { decoded, ...asked } = await decode(image)
     lap('decode')
-    const { prompts } = buildPrompts(
-      caption,
-      phrases,
-      tokenizer,
-      settings.prompt,
-      settings.maxTokens,
-    )
-    lap('prompt')
-    const fitted = fitImage(decoded, settings.input)
+    const input = fitImage(decoded, adapter.input)
     lap('resize')
+    const { prompts } = adapter.promptsOf({ ...asked, input })
+    lap('prompt')
     for (const prompt of prompts) {
-      const feeds = feedsOf([{ prompt, input: fitted }], tokenizer.padId, description)
+      const rows = [{ prompt, input }]
+      const feeds = adapter.feedsOf(rows)
       lap('feeds')
-      const { outputs } = await session.run(feeds)
+      const { outputs } = await runner.run(feeds)
       lap('graph')
-      const detections = detect(
-        outputsOf(outputs, 0, description),
-        fitted.padded,
-        fitted.resized,
-        settings.detect,
-      )
-      toImage(
-        detections,
-        fitted.resized,
-        fitted.original,
-        prompt.phrases.map(({ phrase }) => phrase),
-      )
+      await adapter.candidatesOf(outputs, rows)
       lap('boxes')
     }
   }
-  const perImage = (sum: number) => sum / images.length
-  return {
-    decode: perImage(sums.decode),
-    prompt: perImage(sums.prompt),
-    resize: perImage(sums.resize),
-    feeds: perImage(sums.feeds),
-    graph: perImage(sums.graph),
-    boxes: perImage(sums.boxes),
-  }
+  for (const stage of STAGES) sums[stage] /= images.length
+  return sums
 }

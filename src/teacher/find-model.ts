@@ -5,10 +5,12 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../core/errors.ts'
-import { DESCRIPTION_FILE } from './model-folder.ts'
+import { DESCRIPTION_FILE } from './description.ts'
+import { recogniseHubLayout } from './hub-layout.ts'
 
 const BUNDLED = fileURLToPath(new URL('../../teachers', import.meta.url))
 
+/** A model that is known by name. */
 export interface ModelPlace {
   readonly name: string
   readonly path: string
@@ -38,7 +40,8 @@ export async function listModels(): Promise<ModelPlace[]> {
 }
 
 /**
- * The folder of `teacher.model`: a path if such a folder has a teacher.json, else a known name.
+ * The folder of `teacher.model`: a path if such a folder has a teacher.json, else a known name. A folder
+ * laid out like a model hub's is taken for one, so that whoever reads it can say what it is.
  *
  * @throws ConfigError with the known names
  */
@@ -47,6 +50,7 @@ export async function findModel(model: string): Promise<string> {
   const places = await listModels()
   const place = places.find(({ name }) => name === model)
   if (place !== undefined) return place.path
+  if ((await recogniseHubLayout(model)) !== undefined) return resolve(model)
   const known = places.map(({ name }) => name).join(', ')
   throw new ConfigError(
     `teacher.model: ${model} is neither a folder with a ${DESCRIPTION_FILE} nor a known model ` +

@@ -2,21 +2,16 @@
 
 import { join } from 'node:path'
 import { messageOf } from '../core/errors.ts'
+import { architectureOf } from './architectures.ts'
+import { GRAPH_FILE, type Description } from './description.ts'
 import { findModel, listModels, type ModelPlace } from './find-model.ts'
-import { checkNames } from './glip/glip-graph.ts'
-import {
-  checkFile,
-  GRAPH_FILE,
-  readDescription,
-  readModelFolder,
-  type TeacherDescription,
-} from './model-folder.ts'
+import { checkFile, readDescription, readModelFolder } from './model-folder.ts'
 import { openOnnx, type TensorInfo } from './onnx-session.ts'
-import { tryRun } from './open-teacher.ts'
 
+/** A line of `teacher list`. */
 export interface ModelSummary extends ModelPlace {
   /** Absent when teacher.json cannot be used. */
-  readonly description?: TeacherDescription
+  readonly description?: Description
   readonly problem?: string
 }
 
@@ -34,16 +29,19 @@ export async function summarizeModels(): Promise<ModelSummary[]> {
 }
 
 /** Bytes of all files that teacher.json lists. */
-export function sizeOf({ files }: Pick<TeacherDescription, 'files'>): number {
+export function sizeOf({ files }: Pick<Description, 'files'>): number {
   return Object.values(files).reduce((sum, { size }) => sum + size, 0)
 }
 
+/** What `teacher inspect` tells. */
 export interface Inspection {
   readonly path: string
   /** Hex, of teacher.json; what runs are recorded with. */
   readonly sha256: string
-  readonly description: TeacherDescription
-  /** As the graph has them; empty when it could not be opened. */
+  readonly description: Description
+  /** What the architecture says of it: label and value. */
+  readonly facts: readonly (readonly [label: string, value: string])[]
+  /** As the graph has them; empty when it could not be opened, and for a teacher without one. */
   readonly graph: {
     readonly inputs: readonly TensorInfo[]
     readonly outputs: readonly TensorInfo[]
@@ -58,8 +56,8 @@ export interface Inspection {
  * @throws ConfigError when there is no such model; InputError when teacher.json itself cannot be used
  */
 export async function inspectModel(model: string): Promise<Inspection> {
-  const path = await findModel(model)
-  const { description, sha256 } = await readDescription(path)
+  const folder = await readDescription(await findModel(model))
+  const { path, description } = folder
   const problems: string[] = []
   for (const [name, expected] of Object.entries(description.files)) {
     await checkFile(join(path, name), expected).catch((error: unknown) => {
@@ -68,29 +66,22 @@ export async function inspectModel(model: string): Promise<Inspection> {
   }
   const none = { inputs: [], outputs: [] }
   const graph =
-    problems.length > 0
+    problems.length > 0 || !(GRAPH_FILE in description.files)
       ? none
-      : await graphOf(path, description).catch((error: unknown) => {
+      : await graphOf(path).catch((error: unknown) => {
           problems.push(messageOf(error))
           return none
         })
-  return { path, sha256, description, graph, problems }
+  return { ...folder, facts: architectureOf(description).factsOf(description), graph, problems }
 }
 
-async function graphOf(
-  path: string,
-  description: TeacherDescription,
-): Promise<Inspection['graph']> {
-  const folder = await readModelFolder(path)
+async function graphOf(path: string): Promise<Inspection['graph']> {
+  const { description, model } = await readModelFolder(path)
   const file = join(path, GRAPH_FILE)
   const session = await openOnnx(file, { provider: 'cpu', threads: 0, name: description.id })
   try {
-    const { inputs, outputs } = session
-    if (!description.raw) {
-      checkNames(session, description, file)
-      await tryRun(session, folder)
-    }
-    return { inputs, outputs }
+    if (!description.raw) await model.probe?.(session)
+    return { inputs: session.inputs, outputs: session.outputs }
   } finally {
     await session.close()
   }

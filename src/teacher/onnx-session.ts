@@ -12,12 +12,14 @@ export type TensorData =
   | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] }
   | FloatTensor
 
+/** Row-major; all outputs are of this type. */
 export interface FloatTensor {
   readonly type: 'float32'
   readonly data: Float32Array
   readonly dims: readonly number[]
 }
 
+/** To the thread. */
 export type OnnxRequest =
   | {
       readonly kind: 'open'
@@ -35,6 +37,7 @@ export interface TensorInfo {
   readonly shape: readonly (number | string)[]
 }
 
+/** From the thread; in the order of the requests. */
 export type OnnxReply =
   | {
       readonly kind: 'opened'
@@ -43,12 +46,14 @@ export type OnnxReply =
     }
   | ({ readonly kind: 'ran' } & RunResult)
 
+/** Outputs of one run, by name. */
 export interface RunResult {
   readonly outputs: Readonly<Record<string, FloatTensor>>
   /** Time inside the runtime. */
   readonly milliseconds: number
 }
 
+/** An open graph in its thread. */
 export interface OnnxSession {
   readonly provider: Provider
   readonly inputs: readonly TensorInfo[]
@@ -64,6 +69,7 @@ export interface OnnxSession {
   close(): Promise<void>
 }
 
+/** Where and how a graph runs. */
 export interface OnnxOptions {
   readonly provider: Provider
   /** Threads of the CPU provider; 0 for one per core. */

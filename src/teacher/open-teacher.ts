@@ -3,12 +3,11 @@
 import { join } from 'node:path'
 import { ConfigError, InputError, messageOf } from '../core/errors.ts'
 import { letRuntimeThreadsGiveWay } from '../system/priority.ts'
+import type { Runner } from './adapter.ts'
+import { BatchedTeacher, type TeacherParts } from './batched-teacher.ts'
+import { GRAPH_FILE } from './description.ts'
 import { findModel } from './find-model.ts'
-import { checkNames, feedsOf, outputsOf } from './glip/glip-graph.ts'
-import { GlipTeacher, type GlipSettings } from './glip/glip-teacher.ts'
-import { startBoxThreads } from './glip/box-threads.ts'
-import { detect } from './glip/postprocess.ts'
-import { GRAPH_FILE, readDescription, readModelFolder, type ModelFolder } from './model-folder.ts'
+import { readDescription, readModelFolder, type LoadedFolder } from './model-folder.ts'
 import { openOnnx, type OnnxSession } from './onnx-session.ts'
 import { PROVIDERS, type PromptOptions, type Provider, type TeacherOptions } from './options.ts'
 import type { Teacher } from './teacher.ts'
@@ -21,10 +20,17 @@ type Log = (message: string) => void
  */
 const AUTO: readonly Provider[] = ['cuda', 'cpu']
 
+/** In place of a session. */
+const NO_GRAPH: Runner = {
+  provider: 'none',
+  run: () => Promise.resolve({ outputs: {}, milliseconds: 0 }),
+  close: () => Promise.resolve(),
+}
+
 /**
  * Opens the model on the configured provider and runs it once on a tiny image.
  *
- * @param log told which provider was taken, and why not another
+ * @param log told which provider was taken and why not another, or that boxes are made up
  * @throws ConfigError when the model or the provider cannot be had; InputError for a damaged folder
  */
 export async function openTeacher(
@@ -32,11 +38,24 @@ export async function openTeacher(
   prompt: PromptOptions,
   log: Log,
 ): Promise<Teacher> {
+  return new BatchedTeacher(await openParts(teacher, prompt, log))
+}
+
+/** The parts of `openTeacher`'s teacher, for who measures them apart; whoever has them closes them. */
+export async function openParts(
+  teacher: TeacherOptions,
+  prompt: PromptOptions,
+  log: Log,
+): Promise<TeacherParts> {
   const folder = await readModelFolder(await findModel(teacher.model))
-  // Before threads are started: what is refused then would keep them, and the program, alive.
-  const settings = settingsOf(folder, teacher, prompt)
-  const session = await openGraph(folder, teacher, log)
-  return new GlipTeacher({ folder, session, boxes: startBoxThreads(teacher.boxThreads) }, settings)
+  const adapter = folder.model.adapt(teacher, prompt)
+  try {
+    const runner = await openRunner(folder, teacher, log)
+    return { folder, runner, adapter, batchSize: teacher.batchSize }
+  } catch (error) {
+    await adapter.close()
+    throw error
+  }
 }
 
 /** Identity and threshold of the configured model, without opening it. */
@@ -47,51 +66,22 @@ export async function describeTeacher(
   return { id: description.id, sha256, defaultScore: description.defaultScore }
 }
 
-/** The options with the model's own values where nothing is configured. */
-export function settingsOf(
-  { description }: Pick<ModelFolder, 'description'>,
-  teacher: TeacherOptions,
-  prompt: PromptOptions,
-): GlipSettings {
-  const { image, text, anchors, boxWeights, postprocess } = description
-  const settings = {
-    prompt,
-    maxTokens: Math.min(prompt.maxTokens, text.maxTokens),
-    input: {
-      shortSide: teacher.shortSide ?? image.shortSide,
-      longSide: teacher.longSide ?? image.longSide,
-      padMultiple: image.padMultiple,
-    },
-    batchSize: teacher.batchSize,
-    detect: {
-      anchors,
-      boxWeights,
-      candidateScore: teacher.candidateScore ?? postprocess.candidateScore,
-      preNms: teacher.preNms ?? postprocess.preNms,
-      nmsIou: teacher.nmsIou ?? postprocess.nmsIou,
-      maxBoxes: teacher.maxBoxes ?? postprocess.maxBoxes,
-    },
-  }
-  const { shortSide, longSide } = settings.input
-  if (shortSide > longSide) {
-    throw new ConfigError(
-      `teacher.shortSide: ${shortSide} px is above the long side of ${longSide} px`,
-    )
-  }
-  return settings
-}
-
 /**
- * A session that has run once: a provider that opens but cannot run the graph is no provider.
+ * What runs the model's graph. It has run once: a provider that opens but cannot run the graph is no
+ * provider.
  *
  * @throws as `openTeacher`
  */
-export async function openGraph(
-  folder: ModelFolder,
+export async function openRunner(
+  folder: LoadedFolder,
   { provider, threads }: Pick<TeacherOptions, 'provider' | 'threads'>,
   log: Log,
-): Promise<OnnxSession> {
+): Promise<Runner> {
   const { description, path } = folder
+  if (folder.model.probe === undefined) {
+    log(`teacher ${description.id} has no model: its boxes are made up`)
+    return NO_GRAPH
+  }
   if (description.raw) {
     throw new ConfigError(
       `teacher.model: ${path} is a raw export, for parity tests; convert it again without --raw`,
@@ -106,9 +96,7 @@ export async function openGraph(
       log(`teacher ${description.id} runs on ${candidate}${because}`)
       return session
     } catch (error) {
-      if (candidate === 'cpu') {
-        throw new InputError(`${join(path, GRAPH_FILE)} cannot be run: ${messageOf(error)}`)
-      }
+      if (candidate === 'cpu') throw unusable(folder, error)
       failures.push(`no ${candidate}: ${firstLine(error)}`)
     }
   }
@@ -119,8 +107,8 @@ export async function openGraph(
 }
 
 /** Providers that run this model on this machine, each tried. */
-export async function availableProviders(
-  folder: ModelFolder,
+async function availableProviders(
+  folder: LoadedFolder,
   threads: number,
 ): Promise<readonly Provider[]> {
   const available: Provider[] = []
@@ -129,30 +117,26 @@ export async function availableProviders(
       await (await tryProvider(folder, provider, threads)).close()
       available.push(provider)
     } catch (error) {
-      if (provider === 'cpu') {
-        const file = join(folder.path, GRAPH_FILE)
-        throw new InputError(`${file} cannot be run: ${messageOf(error)}`)
-      }
+      if (provider === 'cpu') throw unusable(folder, error)
     }
   }
   return available
 }
 
 /**
- * A session on just this provider, checked against teacher.json and run once.
+ * A session on just this provider, probed.
  *
  * @throws the runtime's error, or InputError when the graph is not what teacher.json says
  */
 async function tryProvider(
-  folder: ModelFolder,
+  folder: LoadedFolder,
   provider: Provider,
   threads: number,
 ): Promise<OnnxSession> {
   const file = join(folder.path, GRAPH_FILE)
   const session = await openOnnx(file, { provider, threads, name: folder.description.id })
   try {
-    checkNames(session, folder.description, file)
-    await tryRun(session, folder)
+    await folder.model.probe?.(session)
     return session
   } catch (error) {
     await session.close()
@@ -160,36 +144,8 @@ async function tryProvider(
   }
 }
 
-/**
- * Runs the graph on a grey image and an empty prompt: the shapes must fit and the numbers be numbers.
- *
- * @throws the runtime's error, InputError or RangeError
- */
-export async function tryRun(
-  session: OnnxSession,
-  { description, tokenizer }: ModelFolder,
-): Promise<void> {
-  const side = description.image.padMultiple * 2
-  const size = { width: side, height: side }
-  const row = {
-    prompt: {
-      ids: [tokenizer.clsId, tokenizer.sepId],
-      phrases: [{ phrase: 0, tokens: [1] }],
-    },
-    input: {
-      data: new Uint8Array(side * side * 3).fill(128),
-      original: size,
-      resized: size,
-      padded: size,
-    },
-  }
-  const { outputs } = await session.run(feedsOf([row], tokenizer.padId, description))
-  detect(outputsOf(outputs, 0, description), size, size, {
-    anchors: description.anchors,
-    boxWeights: description.boxWeights,
-    ...description.postprocess,
-    candidateScore: -1, // so that every position is looked at
-  })
+function unusable({ path }: LoadedFolder, error: unknown): InputError {
+  return new InputError(`${join(path, GRAPH_FILE)} cannot be run: ${messageOf(error)}`)
 }
 
 /** The runtime's messages go on with file names and stacks. */

@@ -1,11 +1,15 @@
 // The `prompt:` and `teacher:` sections of the config.
 
 import { z } from 'zod'
+import { ConfigError } from '../core/errors.ts'
+import type { ShortSideInput } from '../core/model-input.ts'
 
 /** Names that `teacher.provider` takes; ONNX Runtime itself ignores an unknown name, so we do not. */
 export const PROVIDERS = ['cpu', 'cuda', 'tensorrt', 'webgpu', 'coreml', 'dml'] as const
+/** An execution provider of ONNX Runtime. */
 export type Provider = (typeof PROVIDERS)[number]
 
+/** `prompt:`, what the model is asked. */
 export const promptOptionsSchema = z
   .strictObject({
     /**
@@ -40,10 +44,15 @@ export const promptOptionsSchema = z
     message: 'only has a meaning with mode: joined',
   })
 
+/** `prompt:`, checked, with its defaults. */
 export type PromptOptions = z.output<typeof promptOptionsSchema>
 
+/** `teacher:`, which model and how it runs. */
 export const teacherOptionsSchema = z.strictObject({
-  /** A folder with a teacher.json, or the name of a bundled or added model (`groundmill teacher list`). */
+  /**
+   * A folder with a teacher.json, or the name of a bundled or added model (`groundmill teacher list`);
+   * `dummy` makes boxes up, for dry runs.
+   */
   model: z.string().min(1).default('glip-nano'),
   /** Execution provider; `auto` takes the machine's accelerator if one opens, else cpu, and says which. */
   provider: z.enum(['auto', ...PROVIDERS]).default('auto'),
@@ -67,7 +76,27 @@ export const teacherOptionsSchema = z.strictObject({
   boxThreads: z.int().min(1).max(64).default(1),
 })
 
+/** `teacher:`, checked, with its defaults. */
 export type TeacherOptions = z.output<typeof teacherOptionsSchema>
 
 /** Keys of `teacher:` that do not change what a run writes. */
 export const teacherVolatile: readonly string[] = ['threads', 'boxThreads']
+
+/**
+ * The size rule of a model that keeps the aspect, with what is configured.
+ *
+ * @param own the model's, px
+ * @throws ConfigError for a short side above the long side
+ */
+export function shortSideInput(
+  teacher: Pick<TeacherOptions, 'shortSide' | 'longSide'>,
+  own: Omit<ShortSideInput, 'kind'>,
+): ShortSideInput {
+  const { shortSide = own.shortSide, longSide = own.longSide } = teacher
+  if (shortSide > longSide) {
+    throw new ConfigError(
+      `teacher.shortSide: ${shortSide} px is above the long side of ${longSide} px`,
+    )
+  }
+  return { kind: 'short-side', shortSide, longSide, padMultiple: own.padMultiple }
+}

@@ -12,6 +12,7 @@ export interface TeacherSample {
   readonly input: InputImage
 }
 
+/** What became of a sample: candidates, or the error that costs it and no other. */
 export type Grounding<S> =
   | {
       readonly sample: S
@@ -22,6 +23,7 @@ export type Grounding<S> =
     }
   | { readonly sample: S; readonly error: SampleError }
 
+/** An open model. Every implementation passes the suite of test/teacher/conformance.ts. */
 export interface Teacher {
   /** Model name, as in teacher.json. */
   readonly id: string

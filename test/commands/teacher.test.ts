@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { runMain } from '../helpers/main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
-import { rehash, TOY, toyCopy } from '../teacher/toy.ts'
+import { hubFolder, rehash, TOY, toyCopy } from '../teacher/toy.ts'
 
 /** Where models are added to, of this test alone. */
 let models: string
@@ -19,7 +19,7 @@ afterEach(() => {
 })
 
 describe('teacher list', () => {
-  it('lists the bundled model with size, precision and licence', async () => {
+  it('lists the bundled models with size, precision and licence', async () => {
     const { code, stdout } = await runMain('teacher', 'list', '--json')
 
     const listed = stdout
@@ -28,6 +28,7 @@ describe('teacher list', () => {
       .map((line) => JSON.parse(line) as object)
     expect(code).toBe(0)
     expect(listed).toEqual([
+      expect.objectContaining({ name: 'dummy', origin: 'bundled', architecture: 'dummy', size: 0 }),
       expect.objectContaining({
         name: 'glip-nano',
         origin: 'bundled',
@@ -36,7 +37,17 @@ describe('teacher list', () => {
         size: expect.any(Number),
       }),
     ])
-    expect((listed[0] as { size: number }).size).toBeLessThanOrEqual(17_000_000)
+    expect((listed[1] as { size: number }).size).toBeLessThanOrEqual(17_000_000)
+  })
+
+  it('says of the dummy that its boxes are made up', async () => {
+    const list = await runMain('teacher', 'list')
+    const inspected = await runMain('teacher', 'inspect', 'dummy')
+
+    expect(list.stdout).toMatch(/^dummy +bundled +dummy made-up boxes +no model /m)
+    expect(inspected.code).toBe(0)
+    expect(inspected.stdout).toMatch(/^boxes +made up by rule 1; there is no model$/m)
+    expect(inspected.stdout).toMatch(/^checked +teacher.json$/m)
   })
 
   it('lists a damaged model with its problem', async () => {
@@ -86,6 +97,17 @@ describe('teacher inspect', () => {
     expect(code).toBe(65)
     expect(stdout).toMatch(/checked +not usable/)
     expect(stderr).toContain(problem)
+  })
+
+  it('says what a folder in the layout of a model hub is', async () => {
+    const path = await hubFolder({ model_type: 'owlv2' })
+
+    const { code, stderr } = await runMain('teacher', 'inspect', path)
+
+    expect(code).toBe(65)
+    expect(stderr).toMatch(
+      /model hub \(config.json, .*onnx\) and holds a model of type "owlv2", which/,
+    )
   })
 
   it('refuses a file that is no folder, and names the models there are', async () => {

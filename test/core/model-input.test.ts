@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { fitImage, paddedSize, prepareImage, resizedSize } from '../../src/core/model-input.ts'
-import { numbers, readNpz } from '../helpers/npz.ts'
+import { fitImage, paddedSize, resizedSize } from '../../src/core/model-input.ts'
+import { readNpz } from '../helpers/npz.ts'
 
 const FIXTURES = new URL('../fixtures/teacher/', import.meta.url)
 
@@ -26,56 +27,36 @@ describe('resizedSize', () => {
   })
 })
 
-describe('prepareImage', () => {
-  const recorded = readNpz(new URL('preprocess.npz', FIXTURES))
-
-  it.each(['down', 'up', 'clamped', 'same'])('resizes %s to the bit as Pillow does', (name) => {
-    const source = recorded[`${name}/image_rgb`]!
-    const target = recorded[`${name}/resized_rgb`]!
-    const [height, width] = source.shape as Pair
-    const [resizedHeight, resizedWidth] = target.shape as Pair
-    const [shortSide, longSide] = numbers(recorded, `${name}/min_max`) as Pair
-    const resized = resizedSize({ width, height }, shortSide, longSide)
-    const padded = paddedSize(resized, 32)
-
-    const out = prepareImage({ data: source.data as Uint8Array, width, height }, resized, padded)
-
-    expect(resized).toEqual({ width: resizedWidth, height: resizedHeight })
-    const expected = new Uint8Array(padded.width * padded.height * 3)
-    for (let row = 0; row < resizedHeight; row++) {
-      const pixels = target.data.subarray(row * resizedWidth * 3, (row + 1) * resizedWidth * 3)
-      expected.set(pixels as Uint8Array, row * padded.width * 3)
-    }
-    expect(Buffer.from(out).equals(Buffer.from(expected))).toBe(true)
-  })
-
-  it('spreads a single pixel over the whole picture', () => {
-    const image = { data: Uint8Array.of(10, 20, 30), width: 1, height: 1 }
-
-    const out = prepareImage(image, { width: 40, height: 40 }, { width: 64, height: 64 })
-
-    expect([...out.subarray(0, 6)]).toEqual([10, 20, 30, 10, 20, 30])
-    expect([...out.subarray(39 * 3, 41 * 3)]).toEqual([10, 20, 30, 0, 0, 0])
-    expect(out.subarray(40 * 64 * 3).every((byte) => byte === 0)).toBe(true)
-  })
-
-  it('keeps a white image white when it shrinks a lot', () => {
-    const image = { data: new Uint8Array(20_000 * 30 * 3).fill(255), width: 20_000, height: 30 }
-    const resized = resizedSize(image, 800, 1333)
-
-    const out = prepareImage(image, resized, resized)
-
-    expect(resized).toEqual({ width: 1333, height: 2 })
-    expect(out.every((byte) => byte === 255)).toBe(true)
-  })
-})
-
 describe('fitImage', () => {
   it('refuses an image of which nothing would be left', () => {
     const image = { data: new Uint8Array(60_000), width: 20_000, height: 1 }
 
-    expect(() => fitImage(image, { shortSide: 800, longSide: 1333, padMultiple: 32 })).toThrow(
+    const input = { kind: 'short-side', shortSide: 800, longSide: 1333, padMultiple: 32 } as const
+
+    expect(() => fitImage(image, input)).toThrow(
       "20000x1 px would have a side of 0 px at the model's size (800, at most 1333)",
     )
   })
+
+  const images = readNpz(new URL('preprocess.npz', FIXTURES))
+  const { cases } = JSON.parse(readFileSync(new URL('squash.json', FIXTURES), 'utf8')) as {
+    cases: { image: string; width: number; height: number; sha256: string }[]
+  }
+
+  it.each(cases)(
+    'squashes $image to $width x $height px to the bit as Pillow 12 does',
+    (wanted) => {
+      const { shape, data } = images[`${wanted.image}/image_rgb`]!
+      const [height, width] = shape as Pair
+      const size = { width: wanted.width, height: wanted.height }
+
+      const fitted = fitImage(
+        { data: data as Uint8Array, width, height },
+        { kind: 'squash', ...size },
+      )
+
+      expect(fitted).toMatchObject({ original: { width, height }, resized: size, padded: size })
+      expect(createHash('sha256').update(fitted.data).digest('hex')).toBe(wanted.sha256)
+    },
+  )
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { InputError } from '../../src/core/errors.ts'
 import { readModelFolder } from '../../src/teacher/model-folder.ts'
-import { rehash, TOY, toyCopy } from './toy.ts'
+import { hubFolder, readToy, rehash, TOY, toyCopy } from './toy.ts'
 
 async function problemOf(path: string): Promise<string> {
   const error: unknown = await readModelFolder(path).then(
@@ -17,7 +17,8 @@ async function problemOf(path: string): Promise<string> {
 
 describe('readModelFolder', () => {
   it('reads the description, the vocabulary and the hash of teacher.json', async () => {
-    const { description, tokenizer, sha256 } = await readModelFolder(TOY)
+    const { description, sha256 } = await readModelFolder(TOY)
+    const { tokenizer } = await readToy()
 
     const json = await readFile(join(TOY, 'teacher.json'))
     expect(description).toEqual(JSON.parse(json.toString()))
@@ -92,5 +93,22 @@ describe('readModelFolder', () => {
 
     await rm(join(path, 'teacher.json'))
     expect(await problemOf(path)).toMatch(/^\/teacher.json cannot be read .*is {2}a model folder\?/)
+  })
+
+  it.each<[string, unknown, RegExp]>([
+    [
+      'whose type it names',
+      { model_type: 'grounding-dino' },
+      /holds a model of type "grounding-dino"/,
+    ],
+    ['of no known type', [], /holds a model of unknown type/],
+  ])('says what a folder in the layout of a model hub is: %s', async (_, config, message) => {
+    const problem = await problemOf(await hubFolder(config))
+
+    expect(problem).toMatch(
+      /^ is laid out like a repository of a model hub \(config.json, preprocessor_config.json, tokenizer.json, onnx\)/,
+    )
+    expect(problem).toMatch(message)
+    expect(problem).toMatch(/this version of groundmill cannot run; it runs .* glip, /)
   })
 })

@@ -1,14 +1,13 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { feedsOf } from '../../src/teacher/glip/glip-graph.ts'
-import { readModelFolder } from '../../src/teacher/model-folder.ts'
 import { openOnnx } from '../../src/teacher/onnx-session.ts'
-import { TOY } from './toy.ts'
+import { readToy, TOY } from './toy.ts'
 
 const SIZE = { width: 64, height: 64 }
 
 async function openToy() {
-  const { description, tokenizer } = await readModelFolder(TOY)
+  const { description, tokenizer } = await readToy()
   const session = await openOnnx(join(TOY, 'model.onnx'), {
     provider: 'cpu',
     threads: 1,

@@ -1,14 +1,16 @@
 // The toy teacher (models/tests/toy_teacher.py) and pictures for it: it finds colours in cells of 8, 16,
 // ... px, so a square that fills a cell is found with the box of that cell.
 
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { createHash } from 'node:crypto'
 import { onTestFinished } from 'vitest'
-import { fitImage } from '../../src/core/model-input.ts'
+import { fitImage, type ModelInput } from '../../src/core/model-input.ts'
 import type { DecodedImage, Phrase } from '../../src/core/types.ts'
+import { GlipModel } from '../../src/teacher/glip/glip.ts'
+import { readModelFolder } from '../../src/teacher/model-folder.ts'
 import {
   promptOptionsSchema,
   teacherOptionsSchema,
@@ -16,11 +18,12 @@ import {
   type TeacherOptions,
 } from '../../src/teacher/options.ts'
 import type { TeacherSample } from '../../src/teacher/teacher.ts'
+import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 export const TOY = fileURLToPath(new URL('../fixtures/teacher/toy', import.meta.url))
 
 /** As its teacher.json says. */
-const INPUT = { shortSide: 64, longSide: 128, padMultiple: 32 }
+const INPUT = { kind: 'short-side', shortSide: 64, longSide: 128, padMultiple: 32 } as const
 
 /** The toy's score of a phrase that is nothing but the right pure colour: sqrt(sigmoid(4) sigmoid(2)). */
 export const FULL_SCORE = Math.sqrt(1 / (1 + Math.exp(-4)) / (1 + Math.exp(-2)))
@@ -29,6 +32,13 @@ export const teacherOptions = (options: Partial<TeacherOptions> = {}) =>
   teacherOptionsSchema.parse({ model: TOY, provider: 'cpu', threads: 1, ...options })
 export const promptOptions = (options: Partial<PromptOptions> = {}) =>
   promptOptionsSchema.parse(options)
+
+/** The toy's folder, read and checked, as the GLIP model that it is. */
+export async function readToy(): Promise<GlipModel> {
+  const { model } = await readModelFolder(TOY)
+  if (!(model instanceof GlipModel)) throw new Error(`${TOY} is no GLIP model`)
+  return model
+}
 
 /** A copy of the toy folder that a test may damage; `teacher.json` goes through `change`. */
 export async function toyCopy(change: (json: Record<string, unknown>) => void = () => undefined) {
@@ -39,6 +49,17 @@ export async function toyCopy(change: (json: Record<string, unknown>) => void = 
   const json = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
   change(json)
   await writeFile(file, JSON.stringify(json))
+  return path
+}
+
+/** A folder as a model hub holds a model: no teacher.json. */
+export async function hubFolder(config: unknown): Promise<string> {
+  const path = await temporaryFolder()
+  await mkdir(join(path, 'onnx'))
+  await writeFile(join(path, 'config.json'), JSON.stringify(config))
+  for (const name of ['preprocessor_config.json', 'tokenizer.json']) {
+    await writeFile(join(path, name), '{}')
+  }
   return path
 }
 
@@ -84,6 +105,7 @@ export function toySample(
   caption: string,
   words: readonly string[],
   decoded: DecodedImage,
+  input: ModelInput = INPUT,
 ): TeacherSample {
   let from = 0
   const phrases = words.map((text): Phrase => {
@@ -91,5 +113,5 @@ export function toySample(
     from = start + text.length
     return { start, end: from, text, head: text, lemma: text }
   })
-  return { caption, phrases, input: fitImage(decoded, INPUT) }
+  return { caption, phrases, input: fitImage(decoded, input) }
 }

@@ -17,12 +17,14 @@ export interface DetectRequest {
   readonly options: DetectOptions
 }
 
+/** Threads with one queue each; a request goes to the shortest. */
 export interface BoxThreads {
   /** `detect` and `toImage`; the outputs are taken over. @throws FatalError when a thread is gone */
   detect(request: DetectRequest): Promise<readonly Candidate[]>
   close(): Promise<void>
 }
 
+/** @param count threads, at least 1 */
 export function startBoxThreads(count: number): BoxThreads {
   const threads = Array.from(
     { length: count },

@@ -1,36 +1,17 @@
 // GLIP's graph contract: prompts on images of one padded size in, one set of outputs per prompt back.
 
 import { InputError } from '../../core/errors.ts'
-import type { InputImage } from '../../core/types.ts'
-import type { TeacherDescription } from '../model-folder.ts'
-import type { FloatTensor, OnnxSession, TensorData } from '../onnx-session.ts'
+import type { Outputs, Row } from '../adapter.ts'
+import type { FloatTensor, TensorData } from '../onnx-session.ts'
+import type { GlipDescription } from './description.ts'
 import { writePositiveMap } from './positive-map.ts'
 import type { GraphOutputs } from './postprocess.ts'
 import type { Prompt } from './prompts.ts'
 
 /** One prompt on one image. */
-export interface GraphRow {
-  readonly prompt: Pick<Prompt, 'ids' | 'phrases'>
-  readonly input: InputImage
-}
+export type GraphRow = Row<Pick<Prompt, 'ids' | 'phrases'>>
 
-type Names = Pick<TeacherDescription, 'inputs' | 'outputs'>
-
-/** @throws InputError naming what the graph has and what teacher.json says */
-export function checkNames(session: OnnxSession, { inputs, outputs }: Names, file: string): void {
-  const sides = [
-    ['inputs', Object.values(inputs), session.inputs],
-    ['outputs', Object.values(outputs), session.outputs],
-  ] as const
-  for (const [side, wanted, tensors] of sides) {
-    const found = tensors.map(({ name }) => name)
-    if (wanted.length !== found.length || wanted.some((name) => !found.includes(name))) {
-      throw new InputError(
-        `${file} has the ${side} ${found.join(', ')}; teacher.json says ${wanted.join(', ')}`,
-      )
-    }
-  }
-}
+type Names = Pick<GlipDescription, 'inputs' | 'outputs'>
 
 /**
  * Captions are padded to the longest of the batch, which changes nothing; images must share a padded
@@ -82,11 +63,7 @@ export function feedsOf(
  *
  * @throws InputError when the shapes are not those of the contract
  */
-export function outputsOf(
-  results: Readonly<Record<string, FloatTensor>>,
-  row: number,
-  { outputs }: Names,
-): GraphOutputs {
+export function outputsOf(results: Outputs, row: number, { outputs }: Names): GraphOutputs {
   const [phraseProb, boxReg, centerness] = [
     outputs.phraseProb,
     outputs.boxReg,

@@ -16,6 +16,7 @@ export interface GraphOutputs {
   readonly centerness: Float32Array
 }
 
+/** How outputs become boxes; px are those of the resized image. */
 export interface DetectOptions {
   /** One square anchor per position: px between positions and px of its side, per level, finest first. */
   readonly anchors: { readonly strides: readonly number[]; readonly sizes: readonly number[] }

@@ -3,8 +3,8 @@
 // is reported as dropped.
 
 import { SampleError } from '../../core/errors.ts'
-import { isValidSpan } from '../../core/span.ts'
 import type { CharSpan } from '../../core/types.ts'
+import type { PromptPlan } from '../adapter.ts'
 import type { PromptOptions } from '../options.ts'
 import { positiveTokens } from './positive-map.ts'
 import type { Encoding, Tokenizer } from './tokenizer.ts'
@@ -17,6 +17,7 @@ export interface PromptPhrase {
   readonly tokens: readonly number[]
 }
 
+/** What one forward asks. */
 export interface Prompt {
   readonly text: string
   /** With [CLS] and [SEP]; at most `maxTokens`. */
@@ -25,36 +26,23 @@ export interface Prompt {
   readonly phrases: readonly PromptPhrase[]
 }
 
-export interface PromptPlan {
-  readonly prompts: readonly Prompt[]
-  /** Phrases in no prompt: too long for one, without any token, or cut off by `truncate`; ascending. */
-  readonly dropped: readonly number[]
-}
-
 /** [CLS] and [SEP]. */
 const FRAME = 2
 
 /**
- * @param maxTokens of one prompt, [CLS] and [SEP] included
- * @throws SampleError phrases_invalid for a span outside the caption; prompt_too_long when more than one
- *   prompt would be needed and `overflow` is `drop`
+ * A phrase is in no prompt when it is too long for one, has no token, or is cut off by `truncate`.
+ *
+ * @param phrases valid spans of the caption
+ * @param options `maxTokens` of one prompt, [CLS] and [SEP] included
+ * @throws SampleError prompt_too_long when more than one prompt would be needed and `overflow` is `drop`
  */
 export function buildPrompts(
   caption: string,
   phrases: readonly CharSpan[],
   tokenizer: Tokenizer,
   options: PromptOptions,
-  maxTokens: number,
-): PromptPlan {
-  phrases.forEach((span, index) => {
-    if (!isValidSpan(span, caption)) {
-      throw new SampleError(
-        'phrases_invalid',
-        `phrase ${index} is [${span.start}, ${span.end}) of a caption with ${caption.length} UTF-16 units`,
-      )
-    }
-  })
-  const budget = maxTokens - FRAME
+): PromptPlan<Prompt> {
+  const budget = options.maxTokens - FRAME
   switch (options.mode) {
     case 'caption':
       return captionPrompts(caption, phrases, tokenizer, options, budget)
@@ -81,7 +69,7 @@ function captionPrompts(
   tokenizer: Tokenizer,
   options: PromptOptions,
   budget: number,
-): PromptPlan {
+): PromptPlan<Prompt> {
   const encoding = tokenizer.encode(caption)
   const count = encoding.ids.length
   if (count > budget && options.overflow === 'drop') {
@@ -152,7 +140,7 @@ function firstOnly(
   prompts: readonly Prompt[],
   dropped: readonly number[],
   options: PromptOptions,
-): PromptPlan {
+): PromptPlan<Prompt> {
   if (options.overflow !== 'truncate') return { prompts, dropped }
   const cutOff = prompts.slice(1).flatMap((prompt) => prompt.phrases.map(({ phrase }) => phrase))
   return { prompts: prompts.slice(0, 1), dropped: sorted([...dropped, ...cutOff]) }
@@ -175,7 +163,7 @@ function namePrompts(
   tokenizer: Tokenizer,
   options: PromptOptions,
   budget: number,
-): PromptPlan {
+): PromptPlan<Prompt> {
   const limit = options.mode === 'separate' ? 1 : (options.phrasesPerForward ?? Infinity)
   const names = phrases.map(({ start, end }, phrase): Name => {
     const verbatim = caption.slice(start, end)

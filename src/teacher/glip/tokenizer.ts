@@ -13,6 +13,7 @@ export interface Encoding {
   readonly words: readonly number[]
 }
 
+/** Text to token ids with their places in the text. */
 export interface Tokenizer {
   readonly padId: number
   readonly clsId: number

@@ -25,7 +25,7 @@ if (process.argv[1]?.includes('image/process')) {
 function start(options: { readonly decodeTimeoutMs?: number } = {}) {
   const processes = createImageProcesses({
     options: imageOptionsSchema.parse(options),
-    input: { shortSide: 64, longSide: 128, padMultiple: 32 },
+    input: { kind: 'short-side', shortSide: 64, longSide: 128, padMultiple: 32 },
     withPixels: false,
   })
   onTestFinished(() => processes.close())
