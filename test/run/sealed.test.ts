@@ -106,7 +106,7 @@ describe('an image that a hash list has', () => {
     }
     expect(stdout + stderr).not.toContain('sealed-')
   })
-  it('leaves the other commands working', TIMEOUT, async () => {
+  it('leaves the other commands working', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     const { config, run } = await makeDataset(folder)
     await runMain('run', config, `--out=${run}`)
@@ -146,7 +146,7 @@ describe('an image that a hash list has', () => {
       expect(stdout + stderr).not.toContain('sealed-')
     },
   )
-  it('has its digest with a key that was there before the run', TIMEOUT, async () => {
+  it('has its digest with a key that was there before the run', { tags: 'long' }, async () => {
     const { config, urls, run } = await makeDataset(await temporaryFolder())
     await fs.mkdir(run)
     await fs.writeFile(path.join(run, 'url-key'), 'too short\n')

@@ -319,15 +319,15 @@ describe('deadlines', () => {
   it('end a server that says nothing', async () => {
     expect(await withinDeadline(() => undefined, {})).toBe('deadline')
   })
-  it('end headers that drip', async () => {
+  it('end headers that drip', { tags: 'long' }, async () => {
     expect(await withinDeadline(drip(OK_HEAD, 'x: y\r\n', 100), {})).toBe('deadline')
   })
-  it('end a body that drips fast enough for the minimum rate', async () => {
+  it('end a body that drips fast enough for the minimum rate', { tags: 'long' }, async () => {
     const answer = drip(`${OK_HEAD}\r\n`, Buffer.concat([jpeg, Buffer.alloc(4000)]), 100)
 
     expect(await withinDeadline(answer, {})).toBe('deadline')
   })
-  it('end a body of one byte at a time that has no minimum rate', async () => {
+  it('end a body of one byte at a time that has no minimum rate', { tags: 'long' }, async () => {
     const answer = drip(`${OK_HEAD}content-length: ${jpeg.length}\r\n\r\n`, Buffer.from([0xff]), 50)
 
     expect(await withinDeadline(answer, { minBytesPerSecond: 0 })).toBe('deadline')
@@ -339,21 +339,21 @@ describe('deadlines', () => {
       'stalled',
     )
   })
-  it('end redirects that take their time', async () => {
+  it('end redirects that take their time', { tags: 'long' }, async () => {
     const slow: Answer = (socket) => {
       setTimeout(() => socket.write(head(302, { location: '/x.jpg', 'content-length': '0' })), 500)
     }
 
     expect(await withinDeadline(slow, { maxRedirects: 20 })).toBe('deadline')
   })
-  it('give up a body below the minimum rate', async () => {
+  it('give up a body below the minimum rate', { tags: 'long' }, async () => {
     const answer = drip(`${OK_HEAD}\r\n`, Buffer.from([0xff, 0xd8, 0xff, 0xe0]), 100)
 
     expect(await withinDeadline(answer, { deadlineMs: 20_000, minRateGraceMs: 500 })).toBe(
       'stalled',
     )
   })
-  it('give up a body that stops', async () => {
+  it('give up a body that stops', { tags: 'long' }, async () => {
     const answer = raw(framed('content-length: 100000\r\n'))
 
     expect(await withinDeadline(answer, { deadlineMs: 20_000, minRateGraceMs: 500 })).toBe(
@@ -432,7 +432,7 @@ describe('Retry-After', () => {
     [503, () => '2'],
     // A date has whole seconds.
     [503, () => new Date(Date.now() + 3_000).toUTCString()],
-  ])('of status %i is waited for', async (status, time) => {
+  ])('of status %i is waited for', { tags: 'long' }, async (status, time) => {
     const server = await serve({
       '/x.jpg': inTurn((socket, asked) => {
         respond(status, { 'retry-after': time() })(socket, asked)
