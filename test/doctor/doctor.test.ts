@@ -142,14 +142,12 @@ describe('groundmill doctor', () => {
     const rows = Array.from({ length: 40 }, (_, index) => ({ url: server.url(`/x?${index}`) }))
     const config = await loadConfig(await makeWebDataset(await temporaryFolder(), rows))
     const findings: Finding[] = []
-    const begun = performance.now()
 
     const options = { rows: 40, folder: '.', limitMs: 3000 }
     for await (const finding of diagnose(config, options, new AbortController().signal)) {
       findings.push(finding)
     }
 
-    expect(performance.now() - begun).toBeLessThan(100_000)
     expect(findings.find(({ check }) => check === 'rows')).toMatchObject({
       status: 'fail',
       detail: '0 of 40 would reach the teacher; 40 were not done in time',

@@ -287,7 +287,7 @@ describe('the fetcher answers', () => {
     expect(outcome).toMatchObject({ code: 'connect_refused', host: '127.0.0.1' })
   })
 
-  it('a pixel bomb', { timeout: 60_000 }, async () => {
+  it('a pixel bomb', async () => {
     const bomb = await sharp({
       create: { width: 12_000, height: 12_000, channels: 3, background: '#445566' },
     })
@@ -302,7 +302,7 @@ describe('the fetcher answers', () => {
 })
 
 describe('deadlines', () => {
-  // Ends what the server would draw out for ever. The bound is loose: machines are slow.
+  // Ends what the server would draw out for ever.
   const withinDeadline = async (
     answer: Answer,
     over: Parameters<typeof makeLoader>[0],
@@ -310,10 +310,7 @@ describe('deadlines', () => {
   ) => {
     const server = await serve({ [path]: answer })
     const loader = makeLoader({ deadlineMs: 1_200, retries: 0, ...over })
-    const started = performance.now()
-    const outcome = await outcomeOf(loader, server.url('/x.jpg'))
-    expect(performance.now() - started).toBeLessThan(15_000)
-    return outcome.code
+    return (await outcomeOf(loader, server.url('/x.jpg'))).code
   }
 
   it('end a server that says nothing', async () => {
@@ -366,13 +363,11 @@ describe('deadlines', () => {
       '/x.jpg': ok(),
     })
     const loader = makeLoader({ deadlineMs: 1_200 })
-    const started = performance.now()
 
     const outcomes = await Promise.all(
       Array.from({ length: 5 }, () => outcomeOf(loader, server.url('/x.jpg'))),
     )
 
-    expect(performance.now() - started).toBeLessThan(15_000)
     expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['robots_unreachable']))
     expect(server.paths()).toEqual([])
     expect(server.asked.filter(({ path }) => path === '/robots.txt')).toHaveLength(1)
@@ -558,7 +553,7 @@ describe('TLS', () => {
       code: 'ok',
     })
     expect(JSON.parse((await ended).stdout)).toMatchObject({ reasons: { tls_error: 1 } })
-  }, 60_000)
+  })
   it('names a file of certificates that is none', async () => {
     const caFile = path.join(await temporaryFolder(), 'ca.pem')
     expect(() => makeLoader({ caFile })).toThrow(/^fetch.caFile: ENOENT/)

@@ -7,17 +7,13 @@ import { withFrames, withScans } from '../../helpers/many-parts.ts'
 
 const checker = createImageChecker(imageOptionsSchema.parse({}))
 
-/** And that it takes no time. */
 async function outcomeOf(bytes: Uint8Array): Promise<string> {
-  const begun = performance.now()
-  const outcome = await checker
+  return checker
     .check(bytes, new AbortController().signal, () => undefined)
     .then(
       () => 'ok',
       (error: unknown) => (error as { code: string }).code,
     )
-  expect(performance.now() - begun).toBeLessThan(5_000)
-  return outcome
 }
 
 const progressive = async (width: number, height: number) =>

@@ -80,7 +80,7 @@ describe.skipIf(python === undefined)('objects in S3', () => {
   let store: S3Store
   beforeAll(async () => {
     store = await startS3(python!)
-  }, 120_000)
+  })
   afterAll(() => store.stop())
   beforeEach(() => {
     for (const [name, value] of Object.entries({
@@ -307,7 +307,7 @@ describe.skipIf(python === undefined)('objects in S3', () => {
 
       expect(found).toEqual(names.map((name) => at(`many/${name}`)))
       expect(store.asked.length - from).toBe(2)
-    }, 120_000)
+    })
 
     it('matches as on a disk', async () => {
       for (const key of [
@@ -460,7 +460,7 @@ describe.skipIf(python === undefined)('objects in S3', () => {
   })
 
   describe('a signal', () => {
-    /** Milliseconds from the signal to the end of the work. */
+    /** The signal ends work that would not end by itself. */
     const stopping = async (
       work: (signal: AbortSignal) => Promise<unknown>,
       begun: Promise<unknown>,
@@ -468,10 +468,8 @@ describe.skipIf(python === undefined)('objects in S3', () => {
       const stop = new AbortController()
       const ended = failure(work(stop.signal))
       await begun
-      const from = performance.now()
       stop.abort(new Error('stopped by the test'))
       expect(await ended).toBe('Error: stopped by the test')
-      return performance.now() - from
     }
     const opening = (signal: AbortSignal) =>
       openSource(
@@ -492,7 +490,7 @@ describe.skipIf(python === undefined)('objects in S3', () => {
         return true
       })
 
-      expect(await stopping(opening, promise)).toBeLessThan(2000)
+      await stopping(opening, promise)
     })
 
     it('stops a body that does not come', async () => {
@@ -513,19 +511,19 @@ describe.skipIf(python === undefined)('objects in S3', () => {
         }
       }
 
-      expect(await stopping(read, promise)).toBeLessThan(2000)
+      await stopping(read, promise)
       await reader.close()
     })
 
     it('stops while credentials are waited for', async () => {
       const folder = await temporaryFolder()
       const profile = path.join(folder, 'config')
-      await fs.writeFile(profile, '[default]\ncredential_process = sleep 3\n')
+      await fs.writeFile(profile, '[default]\ncredential_process = sleep 200\n')
       vi.stubEnv('AWS_CONFIG_FILE', profile)
       vi.stubEnv('AWS_ACCESS_KEY_ID', '')
       const begun = new Promise((resolve) => setTimeout(resolve, 300))
 
-      expect(await stopping(opening, begun)).toBeLessThan(2000)
+      await stopping(opening, begun)
     })
   })
 })
