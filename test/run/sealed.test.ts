@@ -10,8 +10,6 @@ import { runMain } from '../helpers/main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { makeWebDataset, redSquare } from '../helpers/toy-web.ts'
 
-const TIMEOUT = { timeout: 200_000 }
-
 /** Row 1 is in the list, row 2 is what a hook takes for a match, row 4 is row 1's URL without a caption. */
 async function makeDataset(folder: string, breaking = false) {
   const [good, listed, matched] = await Promise.all([0, 1, 2].map(redSquare))
@@ -78,7 +76,7 @@ const hmac = async (run: string, url: string) => {
 }
 
 describe('an image that a hash list has', () => {
-  it('is recorded with code, time, list and a keyed digest alone', TIMEOUT, async () => {
+  it('is recorded with code, time, list and a keyed digest alone', async () => {
     const { config, urls, run } = await makeDataset(await temporaryFolder())
 
     const begun = Math.floor(Date.now() / 1000) * 1000
@@ -129,7 +127,7 @@ describe('an image that a hash list has', () => {
   })
   it(
     'leaves neither its bytes nor its URL in the journal of a broken attempt',
-    TIMEOUT,
+    { tags: 'long' },
     async () => {
       const { config, run, listed, matched } = await makeDataset(await temporaryFolder(), true)
 

@@ -28,6 +28,7 @@ import { makeJpeg } from '../../helpers/images.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 import { makeWebDataset } from '../../helpers/toy-web.ts'
 
+const LONG = { tags: 'long' }
 let jpeg: Buffer
 beforeAll(async () => {
   jpeg = await makeJpeg({ width: 64, height: 48 })
@@ -287,7 +288,7 @@ describe('the fetcher answers', () => {
     expect(outcome).toMatchObject({ code: 'connect_refused', host: '127.0.0.1' })
   })
 
-  it('a pixel bomb', async () => {
+  it('a pixel bomb', LONG, async () => {
     const bomb = await sharp({
       create: { width: 12_000, height: 12_000, channels: 3, background: '#445566' },
     })
@@ -316,15 +317,15 @@ describe('deadlines', () => {
   it('end a server that says nothing', async () => {
     expect(await withinDeadline(() => undefined, {})).toBe('deadline')
   })
-  it('end headers that drip', { tags: 'long' }, async () => {
+  it('end headers that drip', LONG, async () => {
     expect(await withinDeadline(drip(OK_HEAD, 'x: y\r\n', 100), {})).toBe('deadline')
   })
-  it('end a body that drips fast enough for the minimum rate', { tags: 'long' }, async () => {
+  it('end a body that drips fast enough for the minimum rate', LONG, async () => {
     const answer = drip(`${OK_HEAD}\r\n`, Buffer.concat([jpeg, Buffer.alloc(4000)]), 100)
 
     expect(await withinDeadline(answer, {})).toBe('deadline')
   })
-  it('end a body of one byte at a time that has no minimum rate', { tags: 'long' }, async () => {
+  it('end a body of one byte at a time that has no minimum rate', LONG, async () => {
     const answer = drip(`${OK_HEAD}content-length: ${jpeg.length}\r\n\r\n`, Buffer.from([0xff]), 50)
 
     expect(await withinDeadline(answer, { minBytesPerSecond: 0 })).toBe('deadline')
@@ -336,21 +337,21 @@ describe('deadlines', () => {
       'stalled',
     )
   })
-  it('end redirects that take their time', { tags: 'long' }, async () => {
+  it('end redirects that take their time', LONG, async () => {
     const slow: Answer = (socket) => {
       setTimeout(() => socket.write(head(302, { location: '/x.jpg', 'content-length': '0' })), 500)
     }
 
     expect(await withinDeadline(slow, { maxRedirects: 20 })).toBe('deadline')
   })
-  it('give up a body below the minimum rate', { tags: 'long' }, async () => {
+  it('give up a body below the minimum rate', LONG, async () => {
     const answer = drip(`${OK_HEAD}\r\n`, Buffer.from([0xff, 0xd8, 0xff, 0xe0]), 100)
 
     expect(await withinDeadline(answer, { deadlineMs: 20_000, minRateGraceMs: 500 })).toBe(
       'stalled',
     )
   })
-  it('give up a body that stops', { tags: 'long' }, async () => {
+  it('give up a body that stops', LONG, async () => {
     const answer = raw(framed('content-length: 100000\r\n'))
 
     expect(await withinDeadline(answer, { deadlineMs: 20_000, minRateGraceMs: 500 })).toBe(
@@ -427,7 +428,7 @@ describe('Retry-After', () => {
     [503, () => '2'],
     // A date has whole seconds.
     [503, () => new Date(Date.now() + 3_000).toUTCString()],
-  ])('of status %i is waited for', { tags: 'long' }, async (status, time) => {
+  ])('of status %i is waited for', LONG, async (status, time) => {
     const server = await serve({
       '/x.jpg': inTurn((socket, asked) => {
         respond(status, { 'retry-after': time() })(socket, asked)
@@ -532,7 +533,7 @@ describe('TLS', () => {
       code: 'tls_error',
     })
   })
-  it('trusts what the option names, and nothing that the environment does', async () => {
+  it('trusts what the option names, and nothing that the environment does', LONG, async () => {
     const port = await serveTls(image())
     const folder = await temporaryFolder()
     const caFile = path.join(folder, 'ca.pem')
