@@ -100,6 +100,16 @@ describe('a source file', () => {
   })
 })
 
+describe('a script in plain JavaScript', () => {
+  it('imports what the build has', () => {
+    const script = fs.readFileSync(path.join(ROOT, 'scripts/ingest-client.mjs'), 'utf8')
+    const imported = [...script.matchAll(/'\.\.\/dist\/(.*)\.js'/g)].map(([, name]) => `${name}.ts`)
+
+    expect(imported.length).toBeGreaterThan(0)
+    expect(sources.map(({ file }) => file)).toEqual(expect.arrayContaining(imported))
+  })
+})
+
 describe('a function', () => {
   it('has at most 120 lines, and less than 55 nine times in ten', () => {
     const long = functions.filter(({ lines }) => lines > 120)
