@@ -1,10 +1,21 @@
 import { defineConfig } from 'vitest/config'
+import { SkippedReporter } from './test/helpers/skipped.ts'
 
+// Time-outs are for what hangs: a busy machine is slow, and no test asks how slow.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/helpers/build.ts'],
-    testTimeout: 30_000,
+    reporters: ['default', new SkippedReporter()],
+    tags: [
+      {
+        name: 'long',
+        description: 'takes its time: `npm run test:all` runs it, `npm test` leaves it out',
+        timeout: 1_200_000,
+      },
+    ],
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     maxWorkers: 2,
   },

@@ -9,15 +9,16 @@ import path from 'node:path'
 const TICKS_PER_SECOND = 100 // Linux
 
 // Before the others are loaded, as the program does.
-const { tuneV8 } = await import('../dist/core/v8.js')
+const { tuneV8 } = await import('../dist/system/v8.js')
 tuneV8()
 const { SampleError } = await import('../dist/core/errors.js')
-const { fetchOptionsSchema, imageOptionsSchema } = await import('../dist/ingest/options.js')
-const { createImageLoader } = await import('../dist/ingest/load-image.js')
-const { mapOrdered } = await import('../dist/run/map-ordered.js')
-const { openFetchJournal } = await import('../dist/store/fetch-journal.js')
+const { fetchOptionsSchema } = await import('../dist/ingest/fetch/options.js')
+const { imageOptionsSchema } = await import('../dist/ingest/image/options.js')
+const { createImageLoader } = await import('../dist/ingest/image/load.js')
+const { mapOrdered } = await import('../dist/system/map-ordered.js')
+const { openFetchJournal } = await import('../dist/store/posix/fetch-journal.js')
 const { createImagesTar } = await import('../dist/store/images-tar.js')
-const { createShardsFolder } = await import('../dist/store/shards.js')
+const { createShardsFolder } = await import('../dist/store/posix/shards.js')
 
 const [port, count, inFlight] = process.argv.slice(2).map(Number)
 const folder = process.argv[5]

@@ -64,7 +64,7 @@ describe('groundmill phrases', () => {
     }
   })
 
-  it('keeps the order over many batches and threads', async () => {
+  it('keeps the order over many batches and threads', { tags: 'long' }, async () => {
     const rows = Array.from({ length: 1000 }, (_, id) => ({ id, caption: `a cat ${id} on a sofa` }))
     const result = await phrases(jsonLines(...rows), '--threads', '2')
 

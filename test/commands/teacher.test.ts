@@ -160,7 +160,7 @@ describe('teacher add', () => {
 })
 
 describe('teacher bench', () => {
-  it('measures the bare graph and the whole teacher', async () => {
+  it('measures the bare graph and the whole teacher', { tags: 'long' }, async () => {
     const { code, stdout } = await runMain(
       ...['teacher', 'bench', TOY, '--json', '--provider', 'cpu', '--threads', '1'],
       ...['--seconds', '1'],

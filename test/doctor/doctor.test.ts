@@ -9,7 +9,7 @@ import { runMain } from '../helpers/main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { makeWebDataset, redSquare } from '../helpers/toy-web.ts'
 
-const TIMEOUT = { timeout: 200_000 }
+const LONG = { tags: 'long' }
 
 async function doctor(...argv: string[]) {
   const { code, stdout } = await runMain('doctor', '--json', ...argv)
@@ -18,7 +18,7 @@ async function doctor(...argv: string[]) {
 }
 
 describe('groundmill doctor', () => {
-  it('tries the rows without labelling and says what is lost', TIMEOUT, async () => {
+  it('tries the rows without labelling and says what is lost', async () => {
     const server = await startHostileServer({ '/x': respond(200, {}, await redSquare()) })
     onTestFinished(() => server.close())
     const folder = await temporaryFolder()
@@ -42,7 +42,7 @@ describe('groundmill doctor', () => {
     expect(of('robots')?.detail).toMatch(/^1 hosts for 6 rows: 0 have a robots.txt, 1 have none/)
     expect(of('clock')?.detail).toContain('no server told its time')
   })
-  it('compares the clock with servers and counts what their robots.txt say', TIMEOUT, async () => {
+  it('compares the clock with servers and counts what their robots.txt say', LONG, async () => {
     const date = new Date(Date.now() + 2 * 3_600_000).toUTCString()
     const image = respond(200, { date }, await redSquare())
     const robots = [
@@ -84,7 +84,7 @@ describe('groundmill doctor', () => {
     expect(of('clock')).toMatchObject({ status: 'fail', advice: expect.stringContaining('NTP') })
     expect(of('clock')?.detail).toMatch(/; 71\d\d\.\d s behind 3 servers \(median\)$/)
   })
-  it('measures the resolver against what a run asks for', TIMEOUT, async () => {
+  it('measures the resolver against what a run asks for', LONG, async () => {
     const server = await startHostileServer({ '/x': respond(200, {}, await redSquare()) })
     onTestFinished(() => server.close())
     const urls = Array.from({ length: 12 }, (_, index) => server.url('/x', `h${index}.test`))
@@ -114,7 +114,7 @@ describe('groundmill doctor', () => {
     // 60 ms each, one after the other.
     expect(Number(/(\d+) names\/s/.exec(short!.detail)?.[1])).toBeLessThan(20)
   })
-  it('says when there is no way out, and that a proxy is not used', TIMEOUT, async () => {
+  it('says when there is no way out, and that a proxy is not used', LONG, async () => {
     // Nobody listens on this port of loopback.
     const config = await makeWebDataset(await temporaryFolder(), [{ url: 'http://127.0.0.1:9/x' }])
     vi.stubEnv('HTTPS_PROXY', 'http://127.0.0.1:3128')
@@ -133,7 +133,7 @@ describe('groundmill doctor', () => {
       advice: expect.stringContaining('behind the guard'),
     })
   })
-  it('ends in time whoever is silent', TIMEOUT, async () => {
+  it('ends in time whoever is silent', LONG, async () => {
     const server = await startHostileServer({
       '/x': () => undefined,
       '/robots.txt': respond(404, {}),
@@ -142,20 +142,18 @@ describe('groundmill doctor', () => {
     const rows = Array.from({ length: 40 }, (_, index) => ({ url: server.url(`/x?${index}`) }))
     const config = await loadConfig(await makeWebDataset(await temporaryFolder(), rows))
     const findings: Finding[] = []
-    const begun = performance.now()
 
     const options = { rows: 40, folder: '.', limitMs: 3000 }
     for await (const finding of diagnose(config, options, new AbortController().signal)) {
       findings.push(finding)
     }
 
-    expect(performance.now() - begun).toBeLessThan(100_000)
     expect(findings.find(({ check }) => check === 'rows')).toMatchObject({
       status: 'fail',
       detail: '0 of 40 would reach the teacher; 40 were not done in time',
     })
   })
-  it('finds a resolver that does not answer', TIMEOUT, async () => {
+  it('finds a resolver that does not answer', LONG, async () => {
     const config = await makeWebDataset(
       await temporaryFolder(),
       [{ url: 'http://name.test/x.jpg' }],
@@ -173,7 +171,7 @@ describe('groundmill doctor', () => {
     })
     expect(of('rows')).toMatchObject({ status: 'fail' })
   })
-  it('names a dataset that is not there', TIMEOUT, async () => {
+  it('names a dataset that is not there', async () => {
     const config = await makeWebDataset(await temporaryFolder(), [])
 
     const { code, of } = await doctor(config, '--set=source.files=/nowhere/x.jsonl')

@@ -13,7 +13,6 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null
   readonly stdout: string
   readonly stderr: string
-  readonly seconds: number
 }
 
 export interface Started {
@@ -23,7 +22,6 @@ export interface Started {
 
 /** Working directory is the repository, so that `sample/` and `configs/` are there. */
 export function startGroundmill(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
-  const began = performance.now()
   const child = spawn(process.execPath, [PROGRAM, ...argv], {
     cwd: ROOT,
     env: { ...process.env, ...env },
@@ -36,7 +34,7 @@ export function startGroundmill(argv: readonly string[], env: NodeJS.ProcessEnv 
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => {
-      resolve({ code, signal, ...output, seconds: (performance.now() - began) / 1000 })
+      resolve({ code, signal, ...output })
     })
   })
   return { child, ended }

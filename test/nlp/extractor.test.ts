@@ -3,6 +3,7 @@ import { startWorker } from '../../src/system/start-worker.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../../src/nlp/extractor.ts'
 import { captionOptionsSchema, phraseOptionsSchema } from '../../src/nlp/options.ts'
 
+const LONG = { tags: 'long' }
 const never = new AbortController().signal
 const caption = captionOptionsSchema.parse({ minWords: 1 })
 
@@ -31,7 +32,7 @@ function poisoned(threads: number): PhraseExtractor {
 const inputs = (...captions: string[]) => captions.map((text) => ({ caption: text }))
 
 describe('createPhraseExtractor', () => {
-  it('gives one result per caption, in order, whatever batch is done first', async () => {
+  it('gives one result per caption, in order, whatever batch is done first', LONG, async () => {
     const extractor = real(2)
     const batches = Array.from({ length: 6 }, (_, batch) =>
       Array.from({ length: batch === 0 ? 200 : 5 }, (_, index) => `a cat${batch}x${index}`),
@@ -58,7 +59,7 @@ describe('createPhraseExtractor', () => {
     expect(await real(1).extract([], never)).toEqual([])
   })
 
-  it('cuts out the caption at which a worker hangs and reads the others', async () => {
+  it('cuts out the caption at which a worker hangs and reads the others', LONG, async () => {
     const results = await poisoned(1).extract(inputs('a', 'HANG', 'b', 'HANG', 'c'), never)
 
     expect(results).toMatchObject([

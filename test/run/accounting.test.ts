@@ -19,7 +19,6 @@ import { toyPicture } from '../helpers/toy-dataset.ts'
 import { TOY } from '../teacher/toy.ts'
 
 const GOOD = 'a red square and a green dot'
-const SLOW = 120_000
 
 interface Fates {
   /** "grounded" or the reject's code, by row. */
@@ -62,7 +61,7 @@ async function label(
 }
 
 describe('accounting', () => {
-  it('gives every row of a damaged JSON Lines file one end', { timeout: SLOW }, async () => {
+  it('gives every row of a damaged JSON Lines file one end', async () => {
     const folder = await temporaryFolder()
     const write = (name: string, bytes: Uint8Array | string) =>
       fs.writeFile(path.join(folder, name), bytes)
@@ -111,7 +110,7 @@ describe('accounting', () => {
     expect(rejects.every(({ key, row }) => Number(key.slice(-5)) === row % 7)).toBe(true)
   })
 
-  it('stores no image of a row that the teacher refuses', { timeout: SLOW }, async () => {
+  it('stores no image of a row that the teacher refuses', async () => {
     const folder = await temporaryFolder()
     await fs.writeFile(path.join(folder, 'good.png'), await toyPicture(0))
     const long = `${GOOD}, ${'another red square and '.repeat(5)}a dot`
@@ -144,7 +143,7 @@ describe('accounting', () => {
     expect(stored).toEqual([first, []])
   })
 
-  it('refuses what repeats in a shard by knob, each with its code', { timeout: SLOW }, async () => {
+  it('refuses what repeats in a shard by knob, each with its code', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     const same = await makeJpeg({ width: 96, height: 96, seed: 1 }, 95)
     const near = await makeJpeg({ width: 96, height: 96, seed: 1 }, 80)
@@ -182,7 +181,7 @@ describe('accounting', () => {
     expect(codes).toEqual(cases.map(([, code]) => code))
   })
 
-  it('gives the rows of a broken Parquet row group one end', { timeout: SLOW }, async () => {
+  it('gives the rows of a broken Parquet row group one end', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     await fs.writeFile(path.join(folder, 'good.png'), await toyPicture(0))
     const file = path.join(folder, 'rows.parquet')
@@ -208,7 +207,7 @@ describe('accounting', () => {
     expect(rejects[0]?.detail).toMatch(/rows\.parquet row group 1/)
   })
 
-  it('gives the samples of a cut tar with double keys one end', { timeout: SLOW }, async () => {
+  it('gives the samples of a cut tar with double keys one end', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     const file = path.join(folder, '00000.tar')
     const archive = pack()

@@ -16,7 +16,8 @@ const ROWS_PER_SHARD = 25
 const SHARDS = 22
 const SMALL_SHARDS = 8
 const KILLS = 32
-const SLOW = 120_000
+/** Of the small run, in every `npm test`. */
+const FEW_KILLS = 3
 
 /** A dataset, a run on it that nothing happened to, and its fingerprint. */
 interface Calm {
@@ -25,16 +26,14 @@ interface Calm {
   readonly print: Record<string, string>
 }
 
-let large: Calm
-/** A third of it, for what is done once. */
+/** For what is done once. */
 let small: Calm
 
 beforeAll(async () => {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'groundmill-'))
-  large = await makeCalm(path.join(folder, 'large'), SHARDS)
   small = await makeCalm(path.join(folder, 'small'), SMALL_SHARDS)
   return () => fs.rm(folder, { recursive: true })
-}, SLOW)
+})
 
 /** The last shard is a short one. */
 async function makeCalm(folder: string, shards: number): Promise<Calm> {
@@ -110,55 +109,81 @@ function seeded(seed: number): () => number {
   }
 }
 
-describe('a run', () => {
-  it(`killed ${KILLS} times has the bytes of one that was not`, { timeout: 4 * SLOW }, async () => {
-    const folder = await temporaryFolder()
-    const run = path.join(folder, 'run')
-    const random = seeded(20)
-    const moments = new Map<Moment, number>()
-    const isIn = (moment: Moment) => async () => (await momentOf(run)) === moment
-    let kills = 0
-    for (let attempt = 0; kills < KILLS; attempt++) {
-      if (attempt >= 3 * KILLS) throw new Error('the program ends before it can be killed')
-      const { committed } = await shardFolders(run)
-      // More to do, so that every attempt has work in it.
-      for (const name of committed.slice(2).filter(() => committed.length > SHARDS - 8)) {
-        if (random() < 0.6) await fs.rm(path.join(run, 'shards', name), { recursive: true })
-      }
-      const started = startGroundmill(runOf(large, run))
-      // Start-up takes longest and holds least: most kills wait until it is over.
-      const kind = attempt % 8
-      if (kind === 0) {
-        if (attempt < 3 * 8) await fs.rm(run, { recursive: true, force: true })
-        await sleep(200 + random() * 1200)
-      } else {
-        await until(started, isIn('labelling'))
-        if (kind >= 5) await until(started, isIn(random() < 0.5 ? 'writing' : 'recording'))
-        await sleep(random() * (kind >= 5 ? 8 : 350))
-      }
-      started.child.kill('SIGKILL')
-      if ((await started.ended).signal !== 'SIGKILL') continue
-      kills++
-      const moment = await momentOf(run)
-      moments.set(moment, (moments.get(moment) ?? 0) + 1)
+interface Killing {
+  readonly shards: number
+  readonly kills: number
+}
+
+/** Kills the run that often, whenever a random moment comes. @returns how often at which moment */
+async function killAgainAndAgain(calm: Calm, run: string, { shards, kills }: Killing) {
+  const random = seeded(20)
+  const moments = new Map<Moment, number>()
+  const isIn = (moment: Moment) => async () => (await momentOf(run)) === moment
+  let killed = 0
+  for (let attempt = 0; killed < kills; attempt++) {
+    if (attempt >= 10 * kills) throw new Error('the program ends before it can be killed')
+    const { committed } = await shardFolders(run)
+    // More to do, so that every attempt has work in it.
+    for (const name of committed.slice(2).filter(() => committed.length > shards - 8)) {
+      if (random() < 0.6) await fs.rm(path.join(run, 'shards', name), { recursive: true })
     }
-    console.log(`killed at: ${JSON.stringify(Object.fromEntries(moments))}`)
-    expect([...moments.keys()]).toEqual(
-      expect.arrayContaining(['before the plan', 'labelling', 'writing']),
-    )
+    const started = startGroundmill(runOf(calm, run))
+    // Start-up takes longest and holds least: most kills wait until it is over.
+    const kind = attempt % 8
+    if (kind === 7) {
+      if (attempt < 3 * 8) await fs.rm(run, { recursive: true, force: true })
+      await sleep(200 + random() * 1200)
+    } else {
+      await until(started, isIn('labelling'))
+      const isLate = kind % 2 === 1
+      if (isLate) await until(started, isIn(random() < 0.5 ? 'writing' : 'recording'))
+      await sleep(random() * (isLate ? 8 : 350))
+    }
+    started.child.kill('SIGKILL')
+    if ((await started.ended).signal !== 'SIGKILL') continue
+    killed++
+    const moment = await momentOf(run)
+    moments.set(moment, (moments.get(moment) ?? 0) + 1)
+  }
+  return moments
+}
 
-    expect(await groundmill(...runOf(large, run))).toMatchObject({ code: 0 })
+describe('a run', () => {
+  it(`killed ${FEW_KILLS} times has the bytes of one that was not`, async () => {
+    const run = path.join(await temporaryFolder(), 'run')
+    await killAgainAndAgain(small, run, { shards: SMALL_SHARDS, kills: FEW_KILLS })
 
-    const { committed, hidden } = await shardFolders(run)
-    expect(committed).toHaveLength(SHARDS)
-    expect(hidden).toEqual([])
-    expect(await fingerprint(run)).toEqual(large.print)
-    expect(await exportAll(run, path.join(folder, 'killed'))).toEqual(
-      await exportAll(large.run, path.join(folder, 'calm')),
-    )
+    expect(await groundmill(...runOf(small, run))).toMatchObject({ code: 0 })
+
+    expect(await fingerprint(run)).toEqual(small.print)
   })
 
-  it('shared by two processes is done once', { timeout: SLOW }, async () => {
+  it(
+    `killed ${KILLS} times has the bytes and the exports of one that was not`,
+    { tags: 'long' },
+    async () => {
+      const folder = await temporaryFolder()
+      const large = await makeCalm(path.join(folder, 'large'), SHARDS)
+      const run = path.join(folder, 'run')
+      const moments = await killAgainAndAgain(large, run, { shards: SHARDS, kills: KILLS })
+      console.log(`killed at: ${JSON.stringify(Object.fromEntries(moments))}`)
+      expect([...moments.keys()]).toEqual(
+        expect.arrayContaining(['before the plan', 'labelling', 'writing']),
+      )
+
+      expect(await groundmill(...runOf(large, run))).toMatchObject({ code: 0 })
+
+      const { committed, hidden } = await shardFolders(run)
+      expect(committed).toHaveLength(SHARDS)
+      expect(hidden).toEqual([])
+      expect(await fingerprint(run)).toEqual(large.print)
+      expect(await exportAll(run, path.join(folder, 'killed'))).toEqual(
+        await exportAll(large.run, path.join(folder, 'calm')),
+      )
+    },
+  )
+
+  it('shared by two processes is done once', { tags: 'long' }, async () => {
     const run = path.join(await temporaryFolder(), 'run')
 
     const both = await Promise.all([
@@ -176,7 +201,7 @@ describe('a run', () => {
     ['SIGINT', 130],
   ] as const)(
     'stopped by %s ends its shards, exits with %i and resumes',
-    { timeout: SLOW },
+    { tags: 'long' },
     async (signal, code) => {
       const run = path.join(await temporaryFolder(), 'run')
       const started = startGroundmill(runOf(small, run))
@@ -184,12 +209,10 @@ describe('a run', () => {
 
       const { committed: before } = await shardFolders(run)
       started.child.kill(signal)
-      const killedAt = performance.now()
       const end = await started.ended
 
       expect(end).toMatchObject({ code, signal: null })
       expect(end.stderr).toContain('repeat the command to resume')
-      expect(performance.now() - killedAt).toBeLessThan(30_000)
       const { committed, hidden } = await shardFolders(run)
       expect(hidden).toEqual([])
       expect(committed.length).toBeGreaterThanOrEqual(before.length)
@@ -199,7 +222,7 @@ describe('a run', () => {
     },
   )
 
-  it('stopped in a long shard gives it up, and at once', { timeout: SLOW }, async () => {
+  it('stopped in a long shard gives it up, and at once', { tags: 'long' }, async () => {
     const run = path.join(await temporaryFolder(), 'run')
     const long = ['run', 'configs/demo.yaml', '--out', run, '--set=run.samplesPerShard=200']
     const started = startGroundmill([...long, '--set=teacher.boxThreads=1', '--log=json'])
@@ -210,7 +233,7 @@ describe('a run', () => {
     expect(await shardFolders(run)).toEqual({ committed: [], hidden: [] })
   })
 
-  it('stopped twice stops at once and resumes', { timeout: SLOW }, async () => {
+  it('stopped twice stops at once and resumes', { tags: 'long' }, async () => {
     const run = path.join(await temporaryFolder(), 'run')
     const started = startGroundmill(runOf(small, run))
     await until(started, async () => (await shardFolders(run)).committed.length > 0)
@@ -224,7 +247,7 @@ describe('a run', () => {
     expect(await fingerprint(run)).toEqual(small.print)
   })
 
-  it('whose teacher dies says so, and resumes', { timeout: SLOW }, async () => {
+  it('whose teacher dies says so, and resumes', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     const run = path.join(folder, 'run')
     const dying = await dyingTeacher(folder, path.join(run, 'shards/00003'))
@@ -240,7 +263,7 @@ describe('a run', () => {
     expect(await fingerprint(run)).toEqual(small.print)
   })
 
-  it('of another config is refused with the fields that differ', { timeout: SLOW }, async () => {
+  it('of another config is refused with the fields that differ', async () => {
     const other = await groundmill(
       ...runOf(small, small.run, '--limit=6', '--set=image.minSide=33'),
     )
@@ -251,7 +274,7 @@ describe('a run', () => {
     expect(await fingerprint(small.run)).toEqual(small.print)
   })
 
-  it('says that the disk is full, and resumes when it is not', { timeout: SLOW }, async (test) => {
+  it('says that the disk is full, and resumes when it is not', { tags: 'long' }, async (test) => {
     const disk = await mountSmallDisk('size=200k')
     if (disk === undefined) return test.skip('cannot mount a small tmpfs here')
     const run = path.join(disk.path, 'run')
@@ -267,7 +290,7 @@ describe('a run', () => {
     expect(await fingerprint(run)).toEqual(small.print)
   })
 
-  it('says that a folder is read-only before any work', { timeout: SLOW }, async (test) => {
+  it('says that a folder is read-only before any work', async (test) => {
     const disk = await mountSmallDisk('size=1m,ro')
     if (disk === undefined) return test.skip('cannot mount a read-only tmpfs here')
 

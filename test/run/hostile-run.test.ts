@@ -1,5 +1,5 @@
 // A whole run over a server that sends what costs most: bodies without end, images that are as large as
-// the limits allow, answers that never come. Memory and time stay bounded, every row has its code.
+// the limits allow, answers that never come. Memory stays bounded, the run ends, every row has its code.
 
 import fs from 'node:fs/promises'
 import path from 'node:path'
@@ -102,7 +102,7 @@ async function makeCases(): Promise<Readonly<Record<string, Case>>> {
 
 // Where memory can be told.
 describe.runIf(process.platform === 'linux')('a run over a hostile server', () => {
-  it('stays within its memory and its deadlines', { timeout: 300_000 }, async () => {
+  it('stays within its memory and its deadlines', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     const cases = await makeCases()
     const server = await startHostileServer(
@@ -150,8 +150,6 @@ describe.runIf(process.platform === 'linux')('a run over a hostile server', () =
       expect(mb).toBeGreaterThan(50)
       expect(mb).toBeLessThan(MAX_MB)
     }
-    // Three shards, each with a request that uses up its deadline; a machine may be slow beside that.
-    expect(ended.seconds).toBeLessThan(120)
   })
 })
 

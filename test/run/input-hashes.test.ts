@@ -8,7 +8,7 @@ import { runMain } from '../helpers/main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { makeWebDataset } from '../helpers/toy-web.ts'
 
-const TIMEOUT = { timeout: 200_000 }
+const LONG = { tags: 'long' }
 const OLD = new Date('2026-01-02T03:04:05Z')
 const NEW = new Date('2026-02-03T04:05:06Z')
 
@@ -43,7 +43,7 @@ async function inputsOf(folder: string): Promise<unknown> {
 }
 
 describe('a local input', () => {
-  it('is known by the hash of the whole', TIMEOUT, async () => {
+  it('is known by the hash of the whole', async () => {
     const { folder, input } = await makeRun()
 
     const sha256 = createHash('sha256')
@@ -51,7 +51,7 @@ describe('a local input', () => {
       .digest('hex')
     expect(await inputsOf(folder)).toEqual({ [input]: sha256 })
   })
-  it('with another time and the same bytes resumes', TIMEOUT, async () => {
+  it('with another time and the same bytes resumes', LONG, async () => {
     const { input, again } = await makeRun()
     await fs.utimes(input, NEW, NEW)
 
@@ -61,7 +61,7 @@ describe('a local input', () => {
     expect(ended.stderr).toContain('comparing 1 inputs')
     expect(ended.stderr).toContain('every shard is committed')
   })
-  it('with one other byte is refused by name', TIMEOUT, async () => {
+  it('with one other byte is refused by name', async () => {
     const { folder, input, again } = await makeRun()
     await editOneByte(input, NEW)
 
@@ -73,7 +73,7 @@ describe('a local input', () => {
     // Nothing there may be tried again, so nothing is read.
     expect(retried).toMatchObject({ code: 0 })
   })
-  it('with one other byte and the same time is found when asked for', TIMEOUT, async () => {
+  it('with one other byte and the same time is found when asked for', LONG, async () => {
     const { input, again } = await makeRun()
 
     const unchanged = await again('--verify-inputs')
@@ -91,7 +91,7 @@ describe('a local input', () => {
       expect(ended.stderr).toContain('has other bytes')
     }
   })
-  it('without a hash is refused for its time', TIMEOUT, async () => {
+  it('without a hash is refused for its time', LONG, async () => {
     const { folder, input, again } = await makeRun({ hashInputs: 'never' })
     const verified = await again('--verify-inputs')
     await fs.utimes(input, NEW, NEW)

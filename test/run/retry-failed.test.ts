@@ -53,7 +53,7 @@ async function counts(run: string): Promise<unknown> {
 describe('groundmill retry-failed', () => {
   it(
     'recovers rows in a new version, as a run without failures has them',
-    { timeout: 400_000 },
+    { tags: 'long' },
     async () => {
       const { server, state, folder, config, run } = await makeRun()
       const before = await fingerprint(path.join(run, 'shards'))
@@ -113,7 +113,7 @@ describe('groundmill retry-failed', () => {
     },
   )
 
-  it('killed half-way leaves the old version valid', { timeout: 400_000 }, async () => {
+  it('killed half-way leaves the old version valid', async () => {
     const { server, state, run } = await makeRun()
     const before = await counts(run)
     const names = await shardNames(run)

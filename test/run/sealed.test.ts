@@ -10,8 +10,6 @@ import { runMain } from '../helpers/main.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 import { makeWebDataset, redSquare } from '../helpers/toy-web.ts'
 
-const TIMEOUT = { timeout: 200_000 }
-
 /** Row 1 is in the list, row 2 is what a hook takes for a match, row 4 is row 1's URL without a caption. */
 async function makeDataset(folder: string, breaking = false) {
   const [good, listed, matched] = await Promise.all([0, 1, 2].map(redSquare))
@@ -78,9 +76,10 @@ const hmac = async (run: string, url: string) => {
 }
 
 describe('an image that a hash list has', () => {
-  it('is recorded with code, time, list and a keyed digest alone', TIMEOUT, async () => {
+  it('is recorded with code, time, list and a keyed digest alone', async () => {
     const { config, urls, run } = await makeDataset(await temporaryFolder())
 
+    const begun = Math.floor(Date.now() / 1000) * 1000
     const { code, stdout, stderr } = await runMain('run', config, `--out=${run}`)
 
     expect(code).toBe(0)
@@ -92,7 +91,7 @@ describe('an image that a hash list has', () => {
     ])
     for (const { row, time, urlDigest, ...others } of sealed) {
       expect(Object.keys(others)).toEqual(['key', 'stage', 'code', 'detail'])
-      expect(Math.abs(Date.parse(time!) - Date.now())).toBeLessThan(TIMEOUT.timeout)
+      expect(Date.parse(time!)).toBeGreaterThanOrEqual(begun)
       expect(urlDigest).toBe(await hmac(run, urls[row]!))
     }
     // The same URL in a row that was lost for another reason would give it away.
@@ -106,7 +105,7 @@ describe('an image that a hash list has', () => {
     }
     expect(stdout + stderr).not.toContain('sealed-')
   })
-  it('leaves the other commands working', TIMEOUT, async () => {
+  it('leaves the other commands working', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     const { config, run } = await makeDataset(folder)
     await runMain('run', config, `--out=${run}`)
@@ -128,7 +127,7 @@ describe('an image that a hash list has', () => {
   })
   it(
     'leaves neither its bytes nor its URL in the journal of a broken attempt',
-    TIMEOUT,
+    { tags: 'long' },
     async () => {
       const { config, run, listed, matched } = await makeDataset(await temporaryFolder(), true)
 
@@ -146,7 +145,7 @@ describe('an image that a hash list has', () => {
       expect(stdout + stderr).not.toContain('sealed-')
     },
   )
-  it('has its digest with a key that was there before the run', TIMEOUT, async () => {
+  it('has its digest with a key that was there before the run', { tags: 'long' }, async () => {
     const { config, urls, run } = await makeDataset(await temporaryFolder())
     await fs.mkdir(run)
     await fs.writeFile(path.join(run, 'url-key'), 'too short\n')

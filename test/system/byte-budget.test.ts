@@ -99,7 +99,7 @@ describe('createBodyBytes', () => {
 describe('fetch.maxBytesInFlight', () => {
   it(
     'makes large bodies wait for each other, not the deadline pass',
-    { timeout: 60_000 },
+    { tags: 'long' },
     async () => {
       const jpeg = await makeJpeg({ width: 64, height: 48 })
       const padded = Buffer.concat([jpeg, Buffer.alloc(3_000_000)])

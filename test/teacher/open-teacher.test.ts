@@ -28,7 +28,7 @@ describe('openTeacher', () => {
     await expect(opening).rejects.toThrow(
       /^teacher.provider: no coreml: .*backend not found.* Available here: (.*, )?cpu/,
     )
-  }, 120_000) // it tries every provider, each in a thread of its own
+  }) // it tries every provider, each in a thread of its own
 
   it('refuses a graph that the runtime cannot read', async () => {
     const model = await toyCopy()

@@ -28,6 +28,7 @@ import { makeJpeg } from '../../helpers/images.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 import { makeWebDataset } from '../../helpers/toy-web.ts'
 
+const LONG = { tags: 'long' }
 let jpeg: Buffer
 beforeAll(async () => {
   jpeg = await makeJpeg({ width: 64, height: 48 })
@@ -287,7 +288,7 @@ describe('the fetcher answers', () => {
     expect(outcome).toMatchObject({ code: 'connect_refused', host: '127.0.0.1' })
   })
 
-  it('a pixel bomb', { timeout: 60_000 }, async () => {
+  it('a pixel bomb', LONG, async () => {
     const bomb = await sharp({
       create: { width: 12_000, height: 12_000, channels: 3, background: '#445566' },
     })
@@ -302,7 +303,7 @@ describe('the fetcher answers', () => {
 })
 
 describe('deadlines', () => {
-  // Ends what the server would draw out for ever. The bound is loose: machines are slow.
+  // Ends what the server would draw out for ever.
   const withinDeadline = async (
     answer: Answer,
     over: Parameters<typeof makeLoader>[0],
@@ -310,24 +311,21 @@ describe('deadlines', () => {
   ) => {
     const server = await serve({ [path]: answer })
     const loader = makeLoader({ deadlineMs: 1_200, retries: 0, ...over })
-    const started = performance.now()
-    const outcome = await outcomeOf(loader, server.url('/x.jpg'))
-    expect(performance.now() - started).toBeLessThan(15_000)
-    return outcome.code
+    return (await outcomeOf(loader, server.url('/x.jpg'))).code
   }
 
   it('end a server that says nothing', async () => {
     expect(await withinDeadline(() => undefined, {})).toBe('deadline')
   })
-  it('end headers that drip', async () => {
+  it('end headers that drip', LONG, async () => {
     expect(await withinDeadline(drip(OK_HEAD, 'x: y\r\n', 100), {})).toBe('deadline')
   })
-  it('end a body that drips fast enough for the minimum rate', async () => {
+  it('end a body that drips fast enough for the minimum rate', LONG, async () => {
     const answer = drip(`${OK_HEAD}\r\n`, Buffer.concat([jpeg, Buffer.alloc(4000)]), 100)
 
     expect(await withinDeadline(answer, {})).toBe('deadline')
   })
-  it('end a body of one byte at a time that has no minimum rate', async () => {
+  it('end a body of one byte at a time that has no minimum rate', LONG, async () => {
     const answer = drip(`${OK_HEAD}content-length: ${jpeg.length}\r\n\r\n`, Buffer.from([0xff]), 50)
 
     expect(await withinDeadline(answer, { minBytesPerSecond: 0 })).toBe('deadline')
@@ -339,21 +337,21 @@ describe('deadlines', () => {
       'stalled',
     )
   })
-  it('end redirects that take their time', async () => {
+  it('end redirects that take their time', LONG, async () => {
     const slow: Answer = (socket) => {
       setTimeout(() => socket.write(head(302, { location: '/x.jpg', 'content-length': '0' })), 500)
     }
 
     expect(await withinDeadline(slow, { maxRedirects: 20 })).toBe('deadline')
   })
-  it('give up a body below the minimum rate', async () => {
+  it('give up a body below the minimum rate', LONG, async () => {
     const answer = drip(`${OK_HEAD}\r\n`, Buffer.from([0xff, 0xd8, 0xff, 0xe0]), 100)
 
     expect(await withinDeadline(answer, { deadlineMs: 20_000, minRateGraceMs: 500 })).toBe(
       'stalled',
     )
   })
-  it('give up a body that stops', async () => {
+  it('give up a body that stops', LONG, async () => {
     const answer = raw(framed('content-length: 100000\r\n'))
 
     expect(await withinDeadline(answer, { deadlineMs: 20_000, minRateGraceMs: 500 })).toBe(
@@ -366,13 +364,11 @@ describe('deadlines', () => {
       '/x.jpg': ok(),
     })
     const loader = makeLoader({ deadlineMs: 1_200 })
-    const started = performance.now()
 
     const outcomes = await Promise.all(
       Array.from({ length: 5 }, () => outcomeOf(loader, server.url('/x.jpg'))),
     )
 
-    expect(performance.now() - started).toBeLessThan(15_000)
     expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['robots_unreachable']))
     expect(server.paths()).toEqual([])
     expect(server.asked.filter(({ path }) => path === '/robots.txt')).toHaveLength(1)
@@ -432,7 +428,7 @@ describe('Retry-After', () => {
     [503, () => '2'],
     // A date has whole seconds.
     [503, () => new Date(Date.now() + 3_000).toUTCString()],
-  ])('of status %i is waited for', async (status, time) => {
+  ])('of status %i is waited for', LONG, async (status, time) => {
     const server = await serve({
       '/x.jpg': inTurn((socket, asked) => {
         respond(status, { 'retry-after': time() })(socket, asked)
@@ -537,7 +533,7 @@ describe('TLS', () => {
       code: 'tls_error',
     })
   })
-  it('trusts what the option names, and nothing that the environment does', async () => {
+  it('trusts what the option names, and nothing that the environment does', LONG, async () => {
     const port = await serveTls(image())
     const folder = await temporaryFolder()
     const caFile = path.join(folder, 'ca.pem')
@@ -558,7 +554,7 @@ describe('TLS', () => {
       code: 'ok',
     })
     expect(JSON.parse((await ended).stdout)).toMatchObject({ reasons: { tls_error: 1 } })
-  }, 60_000)
+  })
   it('names a file of certificates that is none', async () => {
     const caFile = path.join(await temporaryFolder(), 'ca.pem')
     expect(() => makeLoader({ caFile })).toThrow(/^fetch.caFile: ENOENT/)

@@ -217,7 +217,7 @@ describe('limits', () => {
     expect(await codeOf(wide, { minSide: 1, minBytes: wide.length + 1 })).toBe('too_few_bytes')
     expect(await codeOf(wide, { minSide: 1, minBytes: wide.length })).toBe('ok')
   })
-  it('stop a pixel bomb before it is decoded', { timeout: 60_000 }, async () => {
+  it('stop a pixel bomb before it is decoded', async () => {
     // 144 million pixels in under 2 MB; decoded they are 432 MB.
     const bomb = await sharp({
       create: { width: 12_000, height: 12_000, channels: 3, background: '#445566' },
@@ -240,23 +240,17 @@ describe('limits', () => {
     // libpng may find the wrong checksum of the header first.
     expect(['too_many_pixels', 'decode_error']).toContain(await codeOf(png))
   })
-  it(
-    'end a decode that takes too long, and leave the decoder usable',
-    { timeout: 60_000 },
-    async () => {
-      // Takes about 5 s here; the limit is in whole seconds.
-      const slow = hugePng(16_000, 12_500)
-      const begun = performance.now()
+  it('end a decode that takes too long, and leave the decoder usable', async () => {
+    // Takes about 5 s here; the limit is in whole seconds.
+    const slow = hugePng(16_000, 12_500)
 
-      const failure = await check(slow, { maxPixels: 268_402_689, decodeTimeoutMs: 1000 }).catch(
-        (error: unknown) => error,
-      )
+    const failure = await check(slow, { maxPixels: 268_402_689, decodeTimeoutMs: 1000 }).catch(
+      (error: unknown) => error,
+    )
 
-      expect(failure).toMatchObject({ code: 'decode_timeout', message: 'not decoded in 1 s' })
-      expect(performance.now() - begun).toBeLessThan(20_000)
-      expect(await codeOf(await makeJpeg(SIZE), { decodeTimeoutMs: 1000 })).toBe('ok')
-    },
-  )
+    expect(failure).toMatchObject({ code: 'decode_timeout', message: 'not decoded in 1 s' })
+    expect(await codeOf(await makeJpeg(SIZE), { decodeTimeoutMs: 1000 })).toBe('ok')
+  })
   it('bound the pixels that are decoded at once', async () => {
     const bytes = await makeJpeg({ width: 300, height: 300 })
     const checker = createImageChecker(imageOptionsSchema.parse({ maxPixels: 100_000 }))

@@ -91,7 +91,7 @@ describe('processes for images', () => {
     })
   })
 
-  it('lose one image to a crash, and no other', { timeout: 60_000 }, async () => {
+  it('lose one image to a crash, and no other', async () => {
     const processes = start()
     await processes.check(jpeg)
 
@@ -116,7 +116,7 @@ describe('processes for images', () => {
     expect(await processes.check(jpeg)).toBeDefined()
   })
 
-  it('end an image that does not end', { timeout: 60_000 }, async () => {
+  it('end an image that does not end', { tags: 'long' }, async () => {
     const processes = start({ decodeTimeoutMs: 1000 })
 
     const outcomes = await Promise.allSettled([

@@ -33,7 +33,7 @@ describe.skipIf(withWriters === undefined)("the files of img2dataset's writers",
   beforeAll(async () => {
     folder = await fs.mkdtemp(path.join(os.tmpdir(), 'groundmill-img2dataset-'))
     written = JSON.parse(await runPython(withWriters!, SCRIPT, 'writers', folder)) as Written[]
-  }, 120_000)
+  })
   afterAll(() => fs.rm(folder, { recursive: true, force: true }))
 
   const succeeded = (row: Written) => row.status === 'success'

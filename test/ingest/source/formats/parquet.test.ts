@@ -22,7 +22,7 @@ describe.skipIf(python === undefined)('Parquet files written by pyarrow', () => 
     written = JSON.parse(
       await runPython(python!, 'test/ingest/source/write_parquet.py', folder),
     ) as Written
-  }, 120_000)
+  })
   afterAll(() => fs.rm(folder, { recursive: true, force: true }))
 
   it('gives the same rows for every codec, page version and encoding', async () => {

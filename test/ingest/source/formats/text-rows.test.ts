@@ -25,7 +25,7 @@ describe.skipIf(python === undefined)('text written by Python', () => {
     folder = await fs.mkdtemp(path.join(os.tmpdir(), 'groundmill-text-'))
     const printed = await runPython(python!, 'test/ingest/source/write_text.py', folder)
     written = JSON.parse(printed) as typeof written
-  }, 120_000)
+  })
   afterAll(() => fs.rm(folder, { recursive: true, force: true }))
 
   it.each(['pandas.csv', 'packed.csv.gz', 'excel.csv'])('reads %s', async (name) => {

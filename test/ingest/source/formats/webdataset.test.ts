@@ -39,7 +39,7 @@ describe.skipIf(python === undefined)('tars written by Python', () => {
     folder = await fs.mkdtemp(path.join(os.tmpdir(), 'groundmill-tar-'))
     const printed = await runPython(python!, 'test/ingest/source/write_tar.py', folder)
     written = JSON.parse(printed) as readonly Written[]
-  }, 120_000)
+  })
   afterAll(() => fs.rm(folder, { recursive: true, force: true }))
 
   it("reads webdataset's shards: images, captions, keys of the json", async () => {
@@ -232,7 +232,7 @@ describe('hostile members', () => {
     expect(items[3]).toMatchObject({ image: { bytes: Buffer.from('own bytes') } })
   })
 
-  it('lists a million empty members in bounded memory', { timeout: 120_000 }, async () => {
+  it('lists a million empty members in bounded memory', { tags: 'long' }, async () => {
     const before = process.memoryUsage().rss
 
     const marks = await marksOf(emptyMembers(1_000_000))
