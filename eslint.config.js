@@ -11,6 +11,8 @@ export default tseslint.config(
       '.venv',
       'node_modules',
       'eslint.config.js',
+      'bin', // plain JavaScript: it makes or runs the build
+      'examples',
       '.dependency-cruiser.mjs',
       'scripts/ingest-client.mjs', // plain JavaScript: it runs the build
     ],
