@@ -74,7 +74,7 @@ export interface ExportFormat extends Pick<
 export interface ConfiguredFormat {
   readonly options: CommonOptions
   readonly needsCategories: boolean
-  createWriter(context: WriterContext): ExportWriter
+  readonly createWriter: (context: WriterContext) => ExportWriter
 }
 
 /** Checks nothing yet; options are parsed when an export configures the format. */

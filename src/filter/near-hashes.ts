@@ -37,7 +37,10 @@ export class NearHashes {
     const width = Math.min(32, Math.floor(HASH_BITS / (bits + 1)))
     const isWorthIt = 2 * (bits + 1) <= 2 ** width
     this.#width = isWorthIt ? width : 0
-    this.#pieces = Array.from({ length: isWorthIt ? bits + 1 : 1 }, () => new Map())
+    this.#pieces = Array.from(
+      { length: isWorthIt ? bits + 1 : 1 },
+      () => new Map<number, Entry[]>(),
+    )
   }
 
   /**

@@ -252,7 +252,7 @@ function checkSpans(annotation: Tree, image: Tree | undefined, say: Say): void {
   if (typeof caption !== 'string') return
   const length = codePointIndex(caption).toCodePoint(caption.length)
   const isInside = ([start, end]: [number, number]) => start >= 0 && start < end && end <= length
-  if (tokens.length === 0 || !(tokens as [number, number][]).every(isInside)) {
+  if (tokens.length === 0 || !tokens.every(isInside)) {
     say('span_outside', `${show(tokens)} in ${length} code points`)
   }
 }

@@ -157,17 +157,16 @@ function loaderText(stored: string): LoaderText {
 
 /** @returns where in the loader's text the region's spans begin, UTF-16 units */
 function checkSpans(region: Tree, text: LoaderText | undefined, say: Say): number[] {
-  const { tokens_positive: tokens, phrase } = region
+  const { tokens_positive: spans, phrase } = region
   if (!('tokens_positive' in region)) {
     say('tokens_missing', 'no "tokens_positive"')
     return []
   }
-  if (!Array.isArray(tokens) || tokens.length === 0 || !tokens.every(isSpan)) {
-    say('tokens_shape', show(tokens))
+  if (!Array.isArray(spans) || spans.length === 0 || !spans.every(isSpan)) {
+    say('tokens_shape', show(spans))
     return []
   }
   if (text === undefined) return []
-  const spans = tokens as [number, number][]
   const { shown, shownIndex, shownLength } = text
   const isInside = spans.every(([start, end]) => start >= 0 && start < end && end <= shownLength)
   const found = isInside ? sliceBy(shown, spans, shownIndex.toUtf16) : undefined
@@ -175,7 +174,7 @@ function checkSpans(region: Tree, text: LoaderText | undefined, say: Say): numbe
   if (found === undefined || (named !== undefined && !sameWords(found, named))) {
     const code =
       causeOf(text, spans, named) ?? (found === undefined ? 'span_outside' : 'span_not_phrase')
-    say(code, `${show(tokens)} is ${show(found ?? 'outside')}, phrase ${show(phrase)}`)
+    say(code, `${show(spans)} is ${show(found ?? 'outside')}, phrase ${show(phrase)}`)
     return []
   }
   return spans.map(([start]) => shownIndex.toUtf16(start))
