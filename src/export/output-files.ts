@@ -133,6 +133,8 @@ export async function writeFolder<T>(
   try {
     const result = await write(folder)
     await syncFolder(folder.path)
+    // Again: somebody may have written there meanwhile.
+    await assertReplaceable(target, to, overwrite)
     await replaceFolder(folder.path, target, to)
     return result
   } catch (error) {
