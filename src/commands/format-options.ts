@@ -31,7 +31,8 @@ export function dialectOption(formats: readonly NamedFormat[], fallback = ''): O
   const some = formats.filter(({ dialects }) => dialects.length > 0)
   const defaults = some.map(({ dialects }) => dialects[0]).join(', ')
   const help = `loader of ${namesOf(some).join(', ')} files; default: ${fallback}${defaults}`
-  return new Option('--dialect <dialect>', help).choices(some.flatMap(({ dialects }) => dialects))
+  const choices = new Set(some.flatMap(({ dialects }) => dialects))
+  return new Option('--dialect <dialect>', help).choices([...choices])
 }
 
 /** @throws ConfigError for one that the format has not */
@@ -41,11 +42,12 @@ export function checkDialect(
   formats: readonly NamedFormat[],
 ): void {
   if (dialect === undefined || format.dialects.includes(dialect)) return
-  throw foreignOption(
-    'dialect',
-    format,
-    formats.filter(({ dialects }) => dialects.includes(dialect)),
-  )
+  const owners = formats.filter(({ dialects }) => dialects.includes(dialect))
+  throw format.dialects.length === 0
+    ? foreignOption('dialect', format, owners)
+    : new ConfigError(
+        `--dialect ${dialect} is of --format ${namesOf(owners).join(', ')}, not of ${format.name}`,
+      )
 }
 
 /** Of an option that other formats have. */

@@ -34,8 +34,13 @@ describe('NearHashes', () => {
       const bit = fc.integer({ min: 0, max: 63 })
       // Around two hashes, so that some are near each other.
       const hash = fc
-        .tuple(fc.constantFrom(0n, 0x0123456789abcdefn), fc.array(bit, { maxLength: bits + 2 }))
-        .map(([base, turned]) => hex(turned.reduce((all, one) => all ^ (1n << BigInt(one)), base)))
+        .tuple(
+          fc.constantFrom<bigint>(0n, 0x0123456789abcdefn),
+          fc.array(bit, { maxLength: bits + 2 }),
+        )
+        .map(([base, turned]) =>
+          hex(turned.reduce<bigint>((all, one) => all ^ (1n << BigInt(one)), base)),
+        )
       fc.assert(
         fc.property(fc.array(hash, { maxLength: 30 }), hash, (added, asked) => {
           const hashes = new NearHashes(bits)
