@@ -102,8 +102,8 @@ describe.each(EXPORT_FORMATS)('$name', (format) => {
 })
 
 describe('the export: section', () => {
-  it('has the options of all formats, in an order that export.json keeps', () => {
-    expect(Object.keys(exportSectionSchema.parse({}))).toEqual([
+  it('keeps the order of its keys, which is that of export.json; new ones come behind', () => {
+    expect(Object.keys(exportSectionSchema.parse({})).slice(0, 6)).toEqual([
       'layout',
       'images',
       'categories',
