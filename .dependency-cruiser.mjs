@@ -16,7 +16,7 @@ const MAY_IMPORT = {
   nlp: ['core', 'system'],
   teacher: ['core', 'system'],
   filter: ['core', 'system'],
-  export: ['core', 'system', 'filter', 'store'],
+  export: ['core', 'system', 'filter', 'store', 'validate'],
   validate: ['core', 'system'],
   store: ['core', 'system'],
 }
@@ -24,7 +24,8 @@ const MAY_IMPORT = {
 const REASONS = {
   'ingest/source': 'datasets on the web are read through the fetcher and its guard',
   'ingest/image': 'load.ts joins a reference to its bytes: from the web, a file or the dataset',
-  export: 'an export filters the rows of a run folder and writes what is kept',
+  export:
+    'an export filters the rows of a run folder and writes what is kept; a format names its validator',
 }
 
 const folderRules = Object.entries(MAY_IMPORT).map(([folder, allowed]) => ({

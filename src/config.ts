@@ -7,7 +7,7 @@ import { z } from 'zod'
 import { ConfigError, messageOf } from './core/errors.ts'
 import { nearest } from './core/nearest.ts'
 import type { Json } from './core/types.ts'
-import { exportOptionsSchema } from './export/options.ts'
+import { exportSectionSchema } from './export/formats/index.ts'
 import { balanceOptionsSchema, filterOptionsSchema } from './filter/options.ts'
 import { fetchOptionsSchema, fetchVolatile } from './ingest/fetch/options.ts'
 import { imageOptionsSchema, imageVolatile } from './ingest/image/options.ts'
@@ -29,7 +29,7 @@ export const configSchema = z.strictObject({
   run: runOptionsSchema.prefault({}),
   filter: filterOptionsSchema.prefault({}),
   balance: balanceOptionsSchema.prefault({}),
-  export: exportOptionsSchema.prefault({}),
+  export: exportSectionSchema.prefault({}),
 })
 
 /** A config as the program uses it, with defaults filled in. */
@@ -150,6 +150,12 @@ function applySetting(tree: Tree, setting: string): Tree {
   }
   const branch = keys.reduceRight<unknown>((inner, key) => ({ [key]: inner }), value)
   return merge(tree, branch as Tree)
+}
+
+/** What settings alone say of a section; they may still be wrong. @throws ConfigError for one that is none */
+export function givenKeys(section: keyof Config, settings: readonly string[]): string[] {
+  const given = settings.reduce<Tree>(applySetting, {})[section]
+  return isTree(given) ? Object.keys(given) : []
 }
 
 /** True of YAML's and JSON's objects. */

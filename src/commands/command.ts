@@ -3,6 +3,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { InvalidArgumentError, type Command } from 'commander'
 
+/** Where a command reads and writes. */
 export interface Io {
   readonly stdin: Readable
   /** Results only. */
@@ -19,24 +20,12 @@ export interface Io {
  */
 export type RegisterCommand = (program: Command, io: Io, finish: (exitCode: number) => void) => void
 
-/** Formats of the command line's contract; a command that has not built one says "not available yet". */
-export const CONTRACT_FORMATS: readonly string[] = [
-  'odvg',
-  'coco',
-  'goldg',
-  'glip-tsv',
-  'grit',
-  'yolo-world',
-  'webdataset',
-  'arrow',
-  'jsonl',
-]
-
 /** For options that may be repeated. */
 export function collect(value: string, earlier: string[]): string[] {
   return [...earlier, value]
 }
 
+/** Parses an option's value. @throws InvalidArgumentError */
 export function positiveInt(text: string): number {
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) {

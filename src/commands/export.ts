@@ -1,18 +1,13 @@
-import { Option } from 'commander'
-import { loadConfig } from '../config.ts'
-import { ODVG_DIALECTS, type OdvgDialect } from '../core/dialects.ts'
-import { ConfigError } from '../core/errors.ts'
-import {
-  EXPORT_FORMATS,
-  exportRun,
-  type ExportFormat,
-  type ExportSummary,
-} from '../export/export-run.ts'
-import { collect, CONTRACT_FORMATS, type RegisterCommand } from './command.ts'
+import { givenKeys, loadConfig } from '../config.ts'
+import type { ExportSummary } from '../export/export-record.ts'
+import { exportRun } from '../export/export-run.ts'
+import { EXPORT_FORMATS, refuseForeignOptions } from '../export/formats/index.ts'
+import { collect, type RegisterCommand } from './command.ts'
+import { checkDialect, describeFormats, dialectOption, formatNamed } from './format-options.ts'
 
 interface Flags {
   readonly format: string
-  readonly dialect?: OdvgDialect
+  readonly dialect?: string
   readonly to: string
   readonly config?: string
   readonly minScore?: string
@@ -21,6 +16,7 @@ interface Flags {
   readonly json?: true
 }
 
+/** `groundmill export`. */
 export const registerExport: RegisterCommand = (program, io, finish) => {
   program
     .command('export')
@@ -29,12 +25,8 @@ export const registerExport: RegisterCommand = (program, io, finish) => {
         'is not complete it takes the shards that are.',
     )
     .argument('<dir>', 'run folder')
-    .requiredOption('--format <format>', `one of ${EXPORT_FORMATS.join(', ')}`)
-    .addOption(
-      new Option('--dialect <dialect>', 'loader of odvg files; default: mmdet').choices(
-        ODVG_DIALECTS,
-      ),
-    )
+    .requiredOption('--format <format>', 'what to write, see below')
+    .addOption(dialectOption(EXPORT_FORMATS))
     .requiredOption('--to <dir>', 'folder to make')
     .option('--config <file>', 'recipe with filter:, balance: and export: sections')
     .option('--min-score <score>', 'the same as --set filter.score=<score>')
@@ -48,28 +40,26 @@ export const registerExport: RegisterCommand = (program, io, finish) => {
     .option('--json', 'print counts as JSON')
     .addHelpText(
       'after',
-      '\nExample:\n  groundmill export demo-run --format odvg --dialect mmdet --to demo-run/export/odvg',
+      `${describeFormats(EXPORT_FORMATS)}\nExample:\n  groundmill export demo-run --format odvg --dialect mmdet --to demo-run/export/odvg`,
     )
     .action(async (runDir: string, flags: Flags) => {
-      const format = formatOf(flags.format)
-      if (format !== 'odvg' && flags.dialect !== undefined) {
-        throw new ConfigError(`--dialect has a meaning with --format odvg only, not with ${format}`)
-      }
+      const { to, dialect } = flags
+      const format = formatNamed(flags.format, EXPORT_FORMATS)
+      checkDialect(dialect, format, EXPORT_FORMATS)
       const settings = [
         ...flags.set,
         ...(flags.minScore === undefined ? [] : [`filter.score=${flags.minScore}`]),
       ]
       const { filter, balance, export: options } = await loadConfig(flags.config, settings)
-      const dialect = flags.dialect ?? 'mmdet'
+      // A recipe is made for several formats; what is set here is meant for this one.
+      refuseForeignOptions(format, givenKeys('export', settings))
       const overwrite = flags.overwrite === true
       const summary = await exportRun(
-        { runDir, to: flags.to, overwrite, format, dialect, filter, balance, options },
+        { runDir, to, overwrite, format, dialect, filter, balance, options },
         io.signal,
       )
       io.stdout.write(
-        flags.json
-          ? `${JSON.stringify({ to: flags.to, ...summary })}\n`
-          : formatSummary(flags.to, summary),
+        flags.json ? `${JSON.stringify({ to, ...summary })}\n` : formatSummary(to, summary),
       )
       const { committed, planned } = summary.shards
       if (committed < planned) {
@@ -93,14 +83,4 @@ function formatSummary(to: string, { counts }: ExportSummary): string {
       .map(([reason, count]) => `  ${String(count).padStart(8)}  ${what} dropped: ${reason}\n`)
       .join('')
   return total + table('images', counts.droppedSamples) + table('boxes', counts.droppedCandidates)
-}
-
-function formatOf(name: string): ExportFormat {
-  const format = EXPORT_FORMATS.find((known) => known === name)
-  if (format !== undefined) return format
-  throw new ConfigError(
-    CONTRACT_FORMATS.includes(name)
-      ? `--format ${name} is not available yet; there are ${EXPORT_FORMATS.join(', ')}`
-      : `--format ${name} is unknown; there are ${EXPORT_FORMATS.join(', ')}`,
-  )
 }

@@ -1,88 +1,94 @@
 import fs from 'node:fs/promises'
 import { Option } from 'commander'
-import { ODVG_DIALECTS, type OdvgDialect } from '../core/dialects.ts'
 import { ConfigError, messageOf } from '../core/errors.ts'
+import { EXPORT_FORMATS } from '../export/formats/index.ts'
 import { createTokenizer, parseVocab } from '../teacher/glip/tokenizer.ts'
-import type { Finding, Place } from '../validate/findings.ts'
-import type { TokenStarts } from '../validate/odvg.ts'
+import type { FileFinding, Place } from '../validate/findings.ts'
+import { validate, type ValidationReport } from '../validate/validate.ts'
+import type { TokenStarts } from '../validate/validator.ts'
+import type { RegisterCommand } from './command.ts'
 import {
-  validate,
-  VALIDATE_FORMATS,
-  type ValidateFormat,
-  type ValidationReport,
-} from '../validate/validate.ts'
-import { CONTRACT_FORMATS, type RegisterCommand } from './command.ts'
+  checkDialect,
+  describeFormats,
+  dialectOption,
+  foreignOption,
+  formatNamed,
+} from './format-options.ts'
 
-interface Flags {
+const FORMATS = EXPORT_FORMATS.flatMap(({ validator, ...format }) =>
+  validator === undefined ? [] : [{ ...format, validator }],
+)
+
+/** Options that some validators have, by flag. */
+const OPTIONS = new Map(
+  FORMATS.flatMap(({ validator }) => validator.options).map(({ name, description }) => [
+    name,
+    new Option(`--${name} <file>`, description),
+  ]),
+)
+
+/** Values of OPTIONS are here as well, under commander's name for them. */
+interface Flags extends Readonly<Record<string, unknown>> {
   readonly format: string
-  readonly dialect?: OdvgDialect
-  readonly labelMap?: string
-  readonly vocab?: string
+  readonly dialect?: string
   readonly json?: true
 }
 
 /** Bad input, as sysexits.h has it. */
 const EXIT_UNUSABLE = 65
 
+/** `groundmill validate`. */
 export const registerValidate: RegisterCommand = (program, io, finish) => {
-  program
+  const command = program
     .command('validate')
     .description("What a trainer's loader would do with an annotation file.")
     .argument('<target>', 'file, or folder of an export')
-    .requiredOption('--format <format>', VALIDATE_FORMATS.join(' or '))
-    .addOption(
-      new Option(
-        '--dialect <dialect>',
-        'loader of odvg files; default: that of the export in the folder, else mmdet',
-      ).choices(ODVG_DIALECTS),
-    )
-    .option('--label-map <file>', 'of odvg detections; default: label_map.json of the folder')
-    .option(
-      '--vocab <file>',
-      "the trainer's BERT vocab.txt, to count tokens exactly; default: one per word, a lower bound",
-    )
+    .requiredOption('--format <format>', 'what the file should be, see below')
+    .addOption(dialectOption(FORMATS, 'that of the export in the folder, else '))
+  for (const option of OPTIONS.values()) command.addOption(option)
+  command
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExits with 65 if the loader would crash or train on something else than the file means.\n' +
+      describeFormats(FORMATS) +
+        '\nExits with 65 if the loader would crash or train on something else than the file means.\n' +
         '\nExample:\n  groundmill validate demo-run/export/odvg --format odvg --dialect open-groundingdino',
     )
     .action(async (target: string, flags: Flags) => {
-      const format = formatOf(flags.format)
-      for (const key of ['dialect', 'labelMap', 'vocab'] as const) {
-        if (format === 'odvg' || flags[key] === undefined) continue
-        const option = key === 'labelMap' ? 'label-map' : key
-        throw new ConfigError(
-          `--${option} has a meaning with --format odvg only, not with ${format}`,
-        )
-      }
-      const { dialect, labelMap } = flags
-      const report = await validate({
-        target,
-        format,
-        ...(dialect === undefined ? {} : { dialect }),
-        ...(labelMap === undefined ? {} : { labelMap }),
-        tokenStarts: await tokenStartsOf(flags.vocab),
-      })
+      const { dialect } = flags
+      const format = formatNamed(flags.format, FORMATS)
+      checkDialect(dialect, format, FORMATS)
+      const options = ownOptions(flags, format)
+      const report = await validate({ target, format, dialect, options, readTokenizer })
       io.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatReport(report))
       finish(report.isUsable ? 0 : EXIT_UNUSABLE)
     })
 }
 
-function formatOf(name: string): ValidateFormat {
-  const format = VALIDATE_FORMATS.find((known) => known === name)
-  if (format !== undefined) return format
-  throw new ConfigError(
-    CONTRACT_FORMATS.includes(name)
-      ? `--format ${name} is not available yet; there are ${VALIDATE_FORMATS.join(', ')}`
-      : `--format ${name} is unknown; there are ${VALIDATE_FORMATS.join(', ')}`,
-  )
+/** @throws ConfigError for an option that other validators have */
+function ownOptions(flags: Flags, format: (typeof FORMATS)[number]): Record<string, string> {
+  const has = ({ validator }: typeof format, name: string) =>
+    validator.options.some((option) => option.name === name)
+  const own: Record<string, string> = {}
+  for (const [name, option] of OPTIONS) {
+    const value = flags[option.attributeName()]
+    if (typeof value !== 'string') continue
+    if (!has(format, name)) {
+      throw foreignOption(
+        name,
+        format,
+        FORMATS.filter((one) => has(one, name)),
+      )
+    }
+    own[name] = value
+  }
+  return own
 }
 
 /** With these entries alone every word is one [UNK]: BERT's own count is never below. */
 const WORDS_ALONE = ['[PAD]', '[UNK]', '[CLS]', '[SEP]']
 
-async function tokenStartsOf(vocab: string | undefined): Promise<TokenStarts> {
+async function readTokenizer(vocab?: string): Promise<TokenStarts> {
   try {
     const entries = vocab === undefined ? WORDS_ALONE : parseVocab(await fs.readFile(vocab, 'utf8'))
     const tokenizer = createTokenizer(entries)
@@ -104,7 +110,15 @@ function formatReport(report: ValidationReport): string {
   return head + findings.map(formatFinding).join('') + tail
 }
 
-function formatFinding({ level, code, count, effect, loader, advice, places }: Finding): string {
+function formatFinding({
+  level,
+  code,
+  count,
+  effect,
+  loader,
+  advice,
+  places,
+}: FileFinding): string {
   const more = count > places.length ? [`    ... and ${count - places.length} more`] : []
   const lines = [
     `${level} ${code} (${count} x, ${EFFECTS[effect]})`,
@@ -116,7 +130,7 @@ function formatFinding({ level, code, count, effect, loader, advice, places }: F
   return `${lines.join('\n')}\n`
 }
 
-const EFFECTS: Readonly<Record<Finding['effect'], string>> = {
+const EFFECTS: Readonly<Record<FileFinding['effect'], string>> = {
   crash: 'crashes',
   wrong: 'silently wrong',
   risk: 'may be wrong',

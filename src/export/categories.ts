@@ -1,19 +1,17 @@
 // The category policy: COCO and detection files need a closed list of names, sorted and the same in
 // every shard, though the vocabulary is open.
 
-import type { ExportOptions } from './options.ts'
+import { normalName } from '../filter/phrase-rules.ts'
+import type { CommonOptions } from './options.ts'
 
+/** The category of a phrase (its normal name) with a head lemma, or undefined if it has none. */
 export type CategoryOf = (phrase: string, lemma: string) => string | undefined
 
-/** Lower case with single spaces. */
-export function normalName(text: string): string {
-  return text.toLowerCase().replace(/\s+/g, ' ').trim()
-}
-
+/** For files in which a box has its phrase. */
 export const everyPhrase: CategoryOf = (phrase) => phrase
 
-/** @returns the category of a phrase (lower case) with a head lemma, or undefined if it has none */
-export function categoryPolicy({ by, list }: ExportOptions['categories']): CategoryOf {
+/** What the options say. */
+export function categoryPolicy({ by, list }: CommonOptions['categories']): CategoryOf {
   switch (by) {
     case 'phrase':
       return everyPhrase
@@ -29,7 +27,7 @@ export function categoryPolicy({ by, list }: ExportOptions['categories']): Categ
 /** Names in the order of their ids: of a list as given, else sorted by code unit. */
 export function orderCategories(
   used: ReadonlySet<string>,
-  { by, list }: ExportOptions['categories'],
+  { by, list }: CommonOptions['categories'],
 ): string[] {
   return by === 'list' ? [...list] : [...used].sort()
 }

@@ -2,27 +2,62 @@
 // export was made.
 
 import type { Json } from '../core/types.ts'
+import type { FilterCounts } from '../filter/filter-run.ts'
+import type { BalanceOptions, FilterOptions } from '../filter/options.ts'
+import type { FileDigest } from '../store/posix/durable.ts'
+import type { RunManifest } from '../store/run-manifest.ts'
 import { VERSION } from '../version.ts'
-import type { ExportSummary, WriterContext } from './export-run.ts'
+import type { CommonOptions } from './options.ts'
+import type { ExportFormat } from './writer.ts'
 
-export const EXPORT_FORMAT = 1
+const EXPORT_RECORD_VERSION = 1
 
-/** Also the sign by which a folder is known to be an export, which may be replaced. */
-export const EXPORT_RECORD = 'export.json'
+/** What to export, and how. */
+export interface ExportRequest {
+  readonly runDir: string
+  readonly to: string
+  /** Whether an earlier export at `to` gives way. */
+  readonly overwrite: boolean
+  readonly format: ExportFormat
+  /** Of a format with dialects; absent: its first. */
+  readonly dialect?: string | undefined
+  readonly filter: FilterOptions
+  readonly balance: BalanceOptions
+  /** The `export:` section; options of other formats have no effect. */
+  readonly options: CommonOptions
+}
 
-export function exportRecord(context: WriterContext, summary: ExportSummary): Json {
-  const { request, manifest } = context
-  const { format, dialect, filter, balance, options } = request
-  const { counts, shards, files } = summary
+/** What became of rows and candidates. */
+export interface ExportCounts extends FilterCounts {
+  /** Phrases with a region, summed over samples. */
+  readonly phrases: number
+  readonly categories: number
+}
+
+/** What an export holds. */
+export interface ExportSummary {
+  readonly counts: ExportCounts
+  /** Shards of the run; an export holds those that were committed when it began. */
+  readonly shards: { readonly committed: number; readonly planned: number }
+  readonly files: Readonly<Record<string, FileDigest>>
+}
+
+/** The record; the recipe is that of the request, which is made for several formats. */
+export function exportRecord(
+  { format, dialect = format.dialects[0], filter, balance, options }: ExportRequest,
+  { boxSupervision }: Pick<CommonOptions, 'boxSupervision'>,
+  manifest: RunManifest,
+  { counts, shards, files }: ExportSummary,
+): Json {
   return JSON.parse(
     JSON.stringify({
-      formatVersion: EXPORT_FORMAT,
-      format,
-      ...(format === 'odvg' ? { dialect } : {}),
+      formatVersion: EXPORT_RECORD_VERSION,
+      format: format.name,
+      dialect,
       // False while the run is not complete: the same command gives more later.
       isComplete: shards.committed === shards.planned,
       minScore: filter.score ?? manifest.teacher.defaultScore,
-      boxSupervision: options.boxSupervision,
+      boxSupervision,
       recipe: { filter, balance, export: options },
       counts,
       files,

@@ -1,90 +1,41 @@
 // A run to training files: filter once to learn the categories where a format needs them, once more
-// to write. Memory: the list of shards, the vocabulary, one shard's kept keys, and what filter-run.ts
-// states; image bytes one at a time.
+// to write. Memory: the list of shards, the vocabulary, and what filter-run.ts states; image bytes one
+// at a time.
 
 import path from 'node:path'
-import type { OdvgDialect } from '../core/dialects.ts'
 import { InputError } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
 import type { SampleDrop } from '../filter/filter.ts'
 import { filterRun, type FilterCounts, type FilteredRun } from '../filter/filter-run.ts'
-import type { BalanceOptions, FilterOptions } from '../filter/options.ts'
-import { writeSynced, type FileDigest } from '../store/posix/durable.ts'
-import { openManifest, type RunManifest } from '../store/run-manifest.ts'
+import { makeFolder, writeSynced } from '../store/posix/durable.ts'
+import { openManifest } from '../store/run-manifest.ts'
 import { readCommittedShards, type CommittedShard } from '../store/posix/shards.ts'
 import { categoryPolicy, everyPhrase, orderCategories, type CategoryOf } from './categories.ts'
-import { createCocoWriter, createGoldgWriter } from './coco-writer.ts'
-import { exportRecord } from './export-record.ts'
-import { copyImages, imageName } from './images.ts'
-import { createJsonlWriter, createOdvgWriter } from './lines-writer.ts'
+import {
+  exportRecord,
+  type ExportCounts,
+  type ExportRequest,
+  type ExportSummary,
+} from './export-record.ts'
+import { imageName, openShardImages, type ShardImages } from './images.ts'
 import { createNegatives, type DrawNegatives } from './negatives.ts'
-import type { ExportOptions } from './options.ts'
-import { writeFolder, type OutputFolder } from './output-files.ts'
+import type { CommonOptions } from './options.ts'
+import { EXPORT_RECORD, writeFolder, type OutputFolder } from './output-files.ts'
 import { toExportSample, withoutTwins, type ExportSample } from './sample.ts'
-
-export const EXPORT_FORMATS = ['odvg', 'coco', 'goldg', 'jsonl'] as const
-export type ExportFormat = (typeof EXPORT_FORMATS)[number]
-
-export interface ExportRequest {
-  readonly runDir: string
-  readonly to: string
-  readonly overwrite: boolean
-  readonly format: ExportFormat
-  /** Of ODVG only. */
-  readonly dialect: OdvgDialect
-  readonly filter: FilterOptions
-  readonly balance: BalanceOptions
-  readonly options: ExportOptions
-}
-
-/** Writes one format into the export's folder. */
-export interface ExportWriter {
-  /** The samples that follow are of this shard; a shard without samples is not begun. */
-  beginShard(id: number): Promise<void>
-  write(sample: ExportSample): Promise<void>
-  /** Ends the last shard. */
-  close(): Promise<void>
-}
-
-export interface WriterContext {
-  readonly folder: OutputFolder
-  readonly request: ExportRequest
-  readonly manifest: RunManifest
-  /** In the order of their ids; none for a format without categories. */
-  readonly categories: readonly string[]
-}
-
-const WRITERS: Readonly<Record<ExportFormat, (context: WriterContext) => ExportWriter>> = {
-  odvg: createOdvgWriter,
-  coco: createCocoWriter,
-  goldg: createGoldgWriter,
-  jsonl: createJsonlWriter,
-}
-
-export interface ExportCounts extends FilterCounts {
-  /** Phrases with a region, summed over samples. */
-  readonly phrases: number
-  readonly categories: number
-}
-
-export interface ExportSummary {
-  readonly counts: ExportCounts
-  /** Shards of the run; an export holds those that were committed when it began. */
-  readonly shards: { readonly committed: number; readonly planned: number }
-  readonly files: Readonly<Record<string, FileDigest>>
-}
+import type { ExportWriter } from './writer.ts'
 
 /**
  * Exports the shards that are committed now; the teacher is not touched.
  *
  * @throws InputError if the folder is no run, holds no committed shard, or no sample passes the filter;
- *   ConfigError for `to` and for options that do not fit the run
+ *   ConfigError for `to` and for options that do not fit the format or the run
  */
 export async function exportRun(
   request: ExportRequest,
   signal: AbortSignal,
 ): Promise<ExportSummary> {
-  const { runDir, filter, balance, options, format } = request
+  const { runDir, filter, balance, format } = request
+  const { options, needsCategories, createWriter } = format.configure(request.options)
   const manifest = await openManifest(runDir)
   // A run may go on meanwhile: every pass must see the same shards.
   const shards: CommittedShard[] = []
@@ -99,32 +50,38 @@ export async function exportRun(
     }
   }
   const filtered = await filterRun(rows, filter, balance, manifest.teacher.defaultScore)
-  const hasCategories = format === 'coco' || (format === 'odvg' && options.variant === 'detection')
   const policy = categoryPolicy(options.categories)
   const vocabulary =
-    hasCategories || options.negatives.perImage > 0
+    needsCategories || options.negatives.perImage > 0
       ? orderCategories(await usedCategories(filtered, policy, signal), options.categories)
       : []
   const naming: Naming = {
-    images: options.images,
-    hasCategories,
-    categoryOf: hasCategories ? policy : everyPhrase,
+    // Inside the format's files they need no place of their own.
+    images: format.needsImages ? 'none' : options.images,
+    hasCategories: needsCategories,
+    categoryOf: needsCategories ? policy : everyPhrase,
     negativesOf: createNegatives(vocabulary, policy, options.negatives),
   }
-  const categories = hasCategories ? vocabulary : []
+  const categories = needsCategories ? vocabulary : []
   return writeFolder(request.to, request.overwrite, async (folder) => {
-    const context: WriterContext = { folder, request, manifest, categories }
+    const { dialect = format.dialects[0] } = request
+    const writer = createWriter({ folder, manifest, categories, dialect })
     const outcomes = exportOutcomes(filtered, shards, naming)
-    const counts = {
-      ...(await writeOutcomes(outcomes, context, filtered, signal)),
+    const written = await writeOutcomes(outcomes, writer, folder, {
+      copiesImages: naming.images === 'copy',
+      signal,
+    })
+    const counts: ExportCounts = {
+      ...withGone(filtered.counts(), written.gone),
+      phrases: written.phrases,
       categories: categories.length,
     }
     if (counts.samples === 0) throw nothingLeft(runDir, counts)
     const { files } = folder
     const planned = manifest.plan.shards
     const summary = { counts, shards: { committed: shards.length, planned }, files }
-    const record = `${JSON.stringify(exportRecord(context, summary), null, 2)}\n`
-    await writeSynced(path.join(folder.path, 'export.json'), record)
+    const record = exportRecord(request, options, manifest, summary)
+    await writeSynced(path.join(folder.path, EXPORT_RECORD), `${JSON.stringify(record, null, 2)}\n`)
     return summary
   })
 }
@@ -156,7 +113,7 @@ type ExportOutcome = {
 
 /** How a filtered sample is called in files. */
 interface Naming {
-  readonly images: ExportOptions['images']
+  readonly images: CommonOptions['images']
   /** Whether boxes have categories in place of phrases. */
   readonly hasCategories: boolean
   readonly categoryOf: CategoryOf
@@ -194,55 +151,60 @@ async function* exportOutcomes(
   }
 }
 
+/** Regions, and the samples that had only such, which the filter kept and the files do not have. */
+interface Gone {
+  samples: number
+  no_category: number
+  same_category: number
+}
+
 async function writeOutcomes(
   outcomes: AsyncIterable<ExportOutcome>,
-  context: WriterContext,
-  filtered: FilteredRun,
-  signal: AbortSignal,
-): Promise<Omit<ExportCounts, 'categories'>> {
-  const { folder, request } = context
-  const writer = WRITERS[request.format](context)
+  writer: ExportWriter,
+  folder: OutputFolder,
+  { copiesImages, signal }: { readonly copiesImages: boolean; readonly signal: AbortSignal },
+): Promise<{ readonly gone: Gone; readonly phrases: number }> {
   const dropped = await folder.create('dropped.jsonl')
-  const gone = { samples: 0, no_category: 0, same_category: 0 }
+  const gone: Gone = { samples: 0, no_category: 0, same_category: 0 }
   let phrases = 0
   let shard: CommittedShard | undefined
-  let kept: GroundingRow[] = []
-  const endShard = async () => {
-    if (shard !== undefined && request.options.images === 'copy') {
-      await copyImages(shard, kept, path.join(folder.path, 'images'), signal)
+  let images: ShardImages | undefined
+  try {
+    for await (const outcome of outcomes) {
+      signal.throwIfAborted()
+      const { row } = outcome
+      gone.no_category += outcome.gone.no_category
+      gone.same_category += outcome.gone.same_category
+      if ('dropped' in outcome) {
+        if (outcome.dropped === 'no_category') gone.samples++
+        const line = { key: row.key, row: row.row, reason: outcome.dropped }
+        await dropped.write(`${JSON.stringify(line)}\n`)
+        continue
+      }
+      const { sample } = outcome
+      const file = path.join(folder.path, 'images', sample.fileName)
+      if (images === undefined || outcome.shard !== shard) {
+        shard = outcome.shard
+        await images?.close()
+        images = openShardImages(shard)
+        if (copiesImages) await makeFolder(path.dirname(file))
+        await writer.beginShard(shard.id)
+      }
+      const ofShard = images
+      phrases += new Set(sample.regions.map(({ phrase }) => phrase)).size
+      if (copiesImages) await ofShard.copy(row, file)
+      await writer.write(sample, () => ofShard.read(row))
     }
-    kept = []
+  } finally {
+    await images?.close()
   }
-  for await (const outcome of outcomes) {
-    signal.throwIfAborted()
-    const { key, row } = outcome.row
-    gone.no_category += outcome.gone.no_category
-    gone.same_category += outcome.gone.same_category
-    if ('dropped' in outcome) {
-      if (outcome.dropped === 'no_category') gone.samples++
-      await dropped.write(`${JSON.stringify({ key, row, reason: outcome.dropped })}\n`)
-      continue
-    }
-    if (outcome.shard !== shard) {
-      await endShard()
-      shard = outcome.shard
-      await writer.beginShard(shard.id)
-    }
-    phrases += new Set(outcome.sample.regions.map(({ phrase }) => phrase)).size
-    kept.push(outcome.row)
-    await writer.write(outcome.sample)
-  }
-  await endShard()
   await writer.close()
   await folder.finish(dropped)
-  return { ...withGone(filtered.counts(), gone), phrases }
+  return { gone, phrases }
 }
 
 /** The filter knows nothing of categories. */
-function withGone(
-  counts: FilterCounts,
-  gone: { readonly samples: number; readonly no_category: number; readonly same_category: number },
-): FilterCounts {
+function withGone(counts: FilterCounts, gone: Gone): FilterCounts {
   const some = <Key extends string>(key: Key, count: number) =>
     count === 0 ? {} : { [key]: count }
   return {

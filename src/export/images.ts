@@ -1,12 +1,12 @@
-// The images of an export: what annotations call them, and their bytes beside the annotations.
+// The images of an export: what annotations call them, and where their bytes come from.
 
 import fs from 'node:fs/promises'
-import path from 'node:path'
 import { ConfigError, InputError } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
-import { codeOf, makeFolder, naming } from '../store/posix/durable.ts'
+import type { StoredImage } from '../store/images-tar.ts'
+import { codeOf, naming } from '../store/posix/durable.ts'
 import { shardName, type CommittedShard } from '../store/posix/shards.ts'
-import type { ExportOptions } from './options.ts'
+import type { CommonOptions } from './options.ts'
 
 /**
  * The name in annotations, relative to the images' root.
@@ -16,7 +16,7 @@ import type { ExportOptions } from './options.ts'
 export function imageName(
   row: GroundingRow,
   shard: Pick<CommittedShard, 'id'>,
-  images: ExportOptions['images'],
+  images: CommonOptions['images'],
 ): string {
   if (images !== 'reference') return `${shardName(shard.id)}/${row.key}.${row.format}`
   if (row.url === null || /^[a-z][a-z0-9+.-]*:\/\//i.test(row.url)) {
@@ -28,36 +28,47 @@ export function imageName(
   return row.url
 }
 
-/**
- * Copies images into `<root>/<shard>/`, out of the shard's archive or from where they are referenced.
- *
- * @throws InputError for an image that is gone; FatalError when the disk refuses
- */
-export async function copyImages(
-  shard: CommittedShard,
-  rows: readonly GroundingRow[],
-  root: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const missing = new Map(rows.map((row) => [row.key, row]))
-  const folder = path.join(root, shardName(shard.id))
-  await makeFolder(folder)
-  for await (const { key, name, bytes } of shard.images()) {
-    signal.throwIfAborted()
-    if (!missing.delete(key)) continue
-    const file = path.join(folder, name)
-    await naming(file, () => fs.writeFile(file, bytes))
+/** The images of a shard, out of its archive or from where they are referenced; to be asked for in row order. */
+export interface ShardImages {
+  /** @throws InputError for an image that is gone */
+  read(row: GroundingRow): Promise<Uint8Array>
+  /** @throws InputError for an image that is gone; FatalError when the disk refuses */
+  copy(row: GroundingRow, to: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Opens nothing before it is asked for an image. Memory: one image. */
+export function openShardImages(shard: Pick<CommittedShard, 'id' | 'images'>): ShardImages {
+  const archive = shard.images()[Symbol.asyncIterator]()
+  let next: IteratorResult<StoredImage, unknown> | undefined
+  const findStored = async (key: string): Promise<Uint8Array | undefined> => {
+    next ??= await archive.next()
+    // Keys of a shard have one length and rise with the rows, here as there.
+    while (next.done !== true && next.value.key < key) next = await archive.next()
+    return next.done !== true && next.value.key === key ? next.value.bytes : undefined
   }
-  for (const { key, url, format } of missing.values()) {
-    signal.throwIfAborted()
-    const file = path.join(folder, `${key}.${format}`)
+  const fromPlace = async <T>({ key, url }: GroundingRow, read: (file: string) => Promise<T>) => {
     if (url === null) throw imageGone(key, `the archive of shard ${shard.id}`)
     try {
-      await naming(file, () => fs.copyFile(url, file, fs.constants.COPYFILE_FICLONE))
+      return await read(url)
     } catch (error) {
       if (codeOf(error) === 'ENOENT') throw imageGone(key, url)
       throw error
     }
+  }
+  return {
+    async read(row) {
+      return (await findStored(row.key)) ?? fromPlace(row, (file) => fs.readFile(file))
+    },
+    async copy(row, to) {
+      const stored = await findStored(row.key)
+      if (stored !== undefined) return naming(to, () => fs.writeFile(to, stored))
+      const { COPYFILE_FICLONE } = fs.constants
+      return fromPlace(row, (file) => naming(to, () => fs.copyFile(file, to, COPYFILE_FICLONE)))
+    },
+    async close() {
+      await archive.return?.()
+    },
   }
 }
 

@@ -3,8 +3,9 @@
 
 import { createHash } from 'node:crypto'
 import type { GroundingRow } from '../core/types.ts'
-import { normalName, type CategoryOf } from './categories.ts'
-import type { ExportOptions } from './options.ts'
+import { normalName } from '../filter/phrase-rules.ts'
+import type { CategoryOf } from './categories.ts'
+import type { CommonOptions } from './options.ts'
 
 /** @returns up to `perImage` names, sorted; absent by the caption's word alone, no teacher has looked */
 export type DrawNegatives = (row: GroundingRow) => readonly string[]
@@ -19,7 +20,7 @@ const MAX_DRAWS = 16
 export function createNegatives(
   names: readonly string[],
   categoryOf: CategoryOf,
-  { perImage, seed }: ExportOptions['negatives'],
+  { perImage, seed }: CommonOptions['negatives'],
 ): DrawNegatives {
   if (perImage === 0 || names.length === 0) return () => []
   return (row) => {

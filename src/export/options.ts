@@ -1,8 +1,9 @@
-// The `export:` section: how kept samples become files.
+// Options of the `export:` section that several formats have: how kept samples become files.
 
 import { z } from 'zod'
 
-export const exportOptionsSchema = z.strictObject({
+/** By key. A format takes those that mean something in its files, and adds its own. */
+export const commonOptions = {
   /** One annotation file, or one per shard. */
   layout: z.enum(['merged', 'sharded']).default('merged'),
   /**
@@ -25,8 +26,6 @@ export const exportOptionsSchema = z.strictObject({
       message: 'give names with by: list, and only there',
     })
     .prefault({}),
-  /** ODVG: phrases with spans (`grounding`), or boxes with labels and a label map (`detection`). */
-  variant: z.enum(['grounding', 'detection']).default('grounding'),
   /**
    * Categories that an image's caption does not speak of, drawn from those of the whole export; written as
    * `negatives` (ODVG) or `neg_category_ids` (COCO, as in LVIS).
@@ -40,6 +39,10 @@ export const exportOptionsSchema = z.strictObject({
     .prefault({}),
   /** False tells a trainer to learn the classes of these boxes, not their places (YOLO-World). */
   boxSupervision: z.boolean().default(true),
-})
+}
 
-export type ExportOptions = z.output<typeof exportOptionsSchema>
+/** Of a format that lacks some of them, those are at their defaults. */
+export const commonOptionsSchema = z.object(commonOptions)
+
+/** Parsed. */
+export type CommonOptions = z.output<typeof commonOptionsSchema>

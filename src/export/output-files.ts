@@ -6,11 +6,14 @@ import path from 'node:path'
 import { ConfigError } from '../core/errors.ts'
 import { codeOf, makeFolder, naming, syncFolder, type FileDigest } from '../store/posix/durable.ts'
 import { isDead, ownerOf, ownName } from '../store/posix/owner.ts'
-import { EXPORT_RECORD } from './export-record.ts'
 
+/** The record of an export, and the sign by which its folder is known to be one, which may be replaced. */
+export const EXPORT_RECORD = 'export.json'
+
+/** Bytes that wait to be written. */
 const FLUSH_AT = 1 << 20
 
-/** A text file written piece by piece, with its digest. */
+/** A file written piece by piece, with its digest. */
 export class OutputFile {
   /** Relative to its folder. */
   readonly name: string
@@ -18,8 +21,8 @@ export class OutputFile {
   readonly #handle: fs.FileHandle
   readonly #hash = createHash('sha256')
   #size = 0
-  #pending: string[] = []
-  #pendingLength = 0
+  #pending: Uint8Array[] = []
+  #pendingBytes = 0
 
   private constructor(name: string, full: string, handle: fs.FileHandle) {
     this.name = name
@@ -27,25 +30,29 @@ export class OutputFile {
     this.#handle = handle
   }
 
+  /** @throws FatalError when the disk refuses */
   static async create(folder: string, name: string): Promise<OutputFile> {
     const full = path.join(folder, name)
     await makeFolder(path.dirname(full))
     return new OutputFile(name, full, await naming(full, () => fs.open(full, 'wx')))
   }
 
-  async write(text: string): Promise<void> {
-    this.#pending.push(text)
-    this.#pendingLength += text.length
-    if (this.#pendingLength >= FLUSH_AT) await this.#flush()
+  /** @param piece text as UTF-8; bytes as they are, which must not change until the file is closed */
+  async write(piece: string | Uint8Array): Promise<void> {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece
+    this.#pending.push(bytes)
+    this.#pendingBytes += bytes.length
+    if (this.#pendingBytes >= FLUSH_AT) await this.#flush()
   }
 
   /** What was written, read back piece by piece. */
-  async *read(): AsyncGenerator<string> {
+  async *read(): AsyncIterable<Uint8Array> {
     await this.#flush()
     const file = await fs.open(this.#path, 'r')
-    for await (const text of file.createReadStream({ encoding: 'utf8' })) yield text as string
+    yield* file.createReadStream() as AsyncIterable<Buffer>
   }
 
+  /** Syncs to disk. */
   async close(): Promise<FileDigest> {
     await this.#flush()
     await naming(this.#path, () => this.#handle.sync())
@@ -60,9 +67,9 @@ export class OutputFile {
   }
 
   async #flush(): Promise<void> {
-    const bytes = Buffer.from(this.#pending.join(''))
+    const bytes = Buffer.concat(this.#pending)
     this.#pending = []
-    this.#pendingLength = 0
+    this.#pendingBytes = 0
     this.#hash.update(bytes)
     this.#size += bytes.length
     await naming(this.#path, () => this.#handle.writeFile(bytes))
@@ -80,12 +87,14 @@ export class OutputFolder {
     this.path = folder
   }
 
+  /** @param name relative, with forward slashes */
   async create(name: string): Promise<OutputFile> {
     const file = await OutputFile.create(this.path, name)
     this.#open.add(file)
     return file
   }
 
+  /** Closes a file, which is a part of the export then. */
   async finish(file: OutputFile): Promise<void> {
     this.files[file.name] = await file.close()
     this.#open.delete(file)
@@ -97,6 +106,7 @@ export class OutputFolder {
     await file.discard()
   }
 
+  /** Gives up. */
   async discardAll(): Promise<void> {
     for (const file of this.#open) await file.discard().catch(() => undefined)
     await fs.rm(this.path, { recursive: true, force: true })
@@ -123,6 +133,8 @@ export async function writeFolder<T>(
   try {
     const result = await write(folder)
     await syncFolder(folder.path)
+    // Again: somebody may have written there meanwhile.
+    await assertReplaceable(target, to, overwrite)
     await replaceFolder(folder.path, target, to)
     return result
   } catch (error) {

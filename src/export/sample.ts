@@ -4,8 +4,10 @@ import { GROWS_IN_LOWER_CASE, leadingSpace, pythonStrip } from '../core/python-t
 import { codePointIndex } from '../core/span.ts'
 import type { Box } from '../core/types.ts'
 import type { FilteredSample } from '../filter/filter.ts'
-import { normalName, type CategoryOf } from './categories.ts'
+import { normalName } from '../filter/phrase-rules.ts'
+import type { CategoryOf } from './categories.ts'
 
+/** A box of a phrase. */
 export interface ExportRegion {
   /** Index into the sample's phrases. */
   readonly phrase: number
@@ -16,6 +18,7 @@ export interface ExportRegion {
   readonly category: string
 }
 
+/** A phrase in the caption as files have it. */
 export interface ExportPhrase {
   readonly text: string
   /** Half-open, Unicode code points of `caption`. */
@@ -24,6 +27,7 @@ export interface ExportPhrase {
   readonly lemma: string
 }
 
+/** An image with its caption, phrases and boxes. */
 export interface ExportSample {
   readonly key: string
   /** URL or path of the image in the source; null when the bytes came with the row. */
@@ -104,6 +108,7 @@ function fileRange(low: number, high: number, limit: number): [number, number] {
   return [start, round(start + 1, 2)]
 }
 
+/** To so many decimals. */
 export function round(value: number, digits: number): number {
   const scale = 10 ** digits
   return Math.round(value * scale) / scale

@@ -1,10 +1,12 @@
-// How often a digest was seen, for more digests than a Map can hold (2^24) and in a tenth of its memory.
+// How often a text was seen, for more texts than a Map can hold (2^24) and in a tenth of its memory.
+
+import { createHash } from 'node:crypto'
 
 const MAX_LOAD = 0.7
 
 /**
- * Counts by the first 64 bits of a digest, in open addressing: 12 bytes per slot, at most 35 bytes per
- * digest. Among 100 million digests two share those bits with a probability of 0.03 %.
+ * Counts by the first 64 bits of a text's sha256, in open addressing: 12 bytes per slot, at most 35 bytes
+ * per text. Among 100 million texts two share those bits with a probability of 0.03 %.
  */
 export class DigestCounter {
   #capacity: number
@@ -13,6 +15,7 @@ export class DigestCounter {
   #low: Uint32Array
   #counts: Uint32Array
 
+  /** @param capacity of slots at first, a power of two */
   constructor(capacity = 1024) {
     this.#capacity = capacity
     this.#high = new Uint32Array(capacity)
@@ -20,10 +23,10 @@ export class DigestCounter {
     this.#counts = new Uint32Array(capacity)
   }
 
-  /** @returns how often the digest was added, this time included */
-  add(digest: Buffer): number {
+  /** @returns how often the text was added, this time included */
+  add(text: string): number {
     if (this.#size >= this.#capacity * MAX_LOAD) this.#grow()
-    const [high, low] = [digest.readUInt32BE(0), digest.readUInt32BE(4)]
+    const [high, low] = digestOf(text)
     const slot = this.#slotOf(high, low)
     if (this.#counts[slot] === 0) this.#size++
     this.#high[slot] = high
@@ -31,8 +34,9 @@ export class DigestCounter {
     return ++this.#counts[slot]!
   }
 
-  count(digest: Buffer): number {
-    return this.#counts[this.#slotOf(digest.readUInt32BE(0), digest.readUInt32BE(4))]!
+  /** How often the text was added. */
+  count(text: string): number {
+    return this.#counts[this.#slotOf(...digestOf(text))]!
   }
 
   /** The digest's slot, or the free one where it belongs. */
@@ -59,4 +63,9 @@ export class DigestCounter {
       this.#counts[slot] = count
     }
   }
+}
+
+function digestOf(text: string): [high: number, low: number] {
+  const digest = createHash('sha256').update(text).digest()
+  return [digest.readUInt32BE(0), digest.readUInt32BE(4)]
 }

@@ -24,11 +24,13 @@ export interface FilterCounts {
   readonly droppedCandidates: Readonly<Partial<Record<CandidateDrop, number>>>
 }
 
+/** A row that is not exported, and why. */
 export interface DroppedSample {
   readonly row: GroundingRow
   readonly dropped: SampleDrop
 }
 
+/** What the filter makes of a run. */
 export interface FilteredRun {
   /** One per row, in run order. */
   outcomes(): AsyncIterable<FilteredSample | DroppedSample>

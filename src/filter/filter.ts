@@ -6,6 +6,7 @@ import { nms } from './nms.ts'
 import type { FilterOptions } from './options.ts'
 import { leastScoreOf, nestedPhrases, phraseAdmission, type LeastScore } from './phrase-rules.ts'
 
+/** A candidate that the filter kept. */
 export interface KeptRegion {
   /** Index into the row's phrases. */
   readonly phrase: number
@@ -13,6 +14,7 @@ export interface KeptRegion {
   readonly box: Box
 }
 
+/** A row that the filter kept. */
 export interface FilteredSample {
   readonly row: GroundingRow
   /** By phrase, then by score descending. */
@@ -57,6 +59,7 @@ export type SampleDrop =
   | 'not_drawn'
   | 'no_category'
 
+/** Told of candidates that go. */
 export type CountDrop = (reason: CandidateDrop, count: number) => void
 
 /** @returns the sample with its regions, or why it goes */

@@ -1,52 +1,69 @@
 // Hashes within some bits of each other.
 
+import { bitCount } from '../core/dhash-distance.ts'
+
 const HASH_BITS = 64
 
-interface Entry {
+/** A hash that was added, of an image. */
+export interface NearHash {
+  /** 16 hex digits. */
+  readonly dhash: string
+  readonly image: string
+}
+
+interface Entry extends NearHash {
+  /** Signed 32-bit halves. */
   readonly high: number
   readonly low: number
-  readonly image: string
+  /** In the order of adding. */
+  readonly place: number
 }
 
 /**
  * Finds a 64-bit hash within `bits` of those added: of bits + 1 pieces of two such hashes at least one
  * is equal, so only hashes that share a piece are compared. Time per hash grows with the number of
- * hashes over 2^(64 / (bits + 1)).
+ * hashes over 2^(64 / (bits + 1)); from 12 bits on such pieces tell nothing apart, and all are compared.
  */
 export class NearHashes {
   readonly #bits: number
   readonly #width: number
   readonly #pieces: Map<number, Entry[]>[]
+  #count = 0
 
-  /** @param bits 1 to 7, or 0 for equal hashes */
+  /** @param bits 0 for equal hashes, up to 16 */
   constructor(bits: number) {
     this.#bits = bits
     // A piece is cut from the 32-bit halves; wider ones would compare less, but not find more.
-    this.#width = Math.min(32, Math.floor(HASH_BITS / (bits + 1)))
-    this.#pieces = Array.from({ length: bits + 1 }, () => new Map<number, Entry[]>())
+    const width = Math.min(32, Math.floor(HASH_BITS / (bits + 1)))
+    const isWorthIt = 2 * (bits + 1) <= 2 ** width
+    this.#width = isWorthIt ? width : 0
+    this.#pieces = Array.from(
+      { length: isWorthIt ? bits + 1 : 1 },
+      () => new Map<number, Entry[]>(),
+    )
   }
 
   /**
    * @param dhash 16 hex digits
-   * @param image entries of the same image are passed over: they are no near-duplicates
+   * @returns the first one added that is near enough
    */
-  has(dhash: string, image?: string): boolean {
+  find(dhash: string): NearHash | undefined {
     const { high, low } = halves(dhash)
-    return this.#pieces.some((piece, index) =>
-      piece
-        .get(this.#key(high, low, index))
-        ?.some(
-          (one) =>
-            (image === undefined || one.image !== image) &&
-            popCount(one.high ^ high) + popCount(one.low ^ low) <= this.#bits,
-        ),
-    )
+    const bits = this.#bits
+    const isNear = (one: Entry) => bitCount(one.high ^ high) + bitCount(one.low ^ low) <= bits
+    let first: Entry | undefined
+    for (const [index, piece] of this.#pieces.entries()) {
+      const found = piece.get(this.#key(high, low, index))?.find(isNear)
+      if (found !== undefined && found.place < (first?.place ?? Infinity)) first = found
+    }
+    return first
   }
 
   add(dhash: string, image = ''): void {
-    const entry: Entry = { ...halves(dhash), image }
+    const { high, low } = halves(dhash)
+    const entry: Entry = { dhash, image, high, low, place: this.#count++ }
     for (const [index, piece] of this.#pieces.entries()) {
-      const key = this.#key(entry.high, entry.low, index)
+      const key = this.#key(high, low, index)
       const entries = piece.get(key)
       if (entries === undefined) piece.set(key, [entry])
       else entries.push(entry)
@@ -64,11 +81,5 @@ export class NearHashes {
 }
 
 function halves(dhash: string): { high: number; low: number } {
-  return { high: parseInt(dhash.slice(0, 8), 16), low: parseInt(dhash.slice(8), 16) }
-}
-
-function popCount(word: number): number {
-  let rest = word - ((word >>> 1) & 0x55555555)
-  rest = (rest & 0x33333333) + ((rest >>> 2) & 0x33333333)
-  return Math.imul((rest + (rest >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+  return { high: parseInt(dhash.slice(0, 8), 16) | 0, low: parseInt(dhash.slice(8), 16) | 0 }
 }

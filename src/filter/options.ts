@@ -18,6 +18,7 @@ const passSchema = z.strictObject({
   iou: share.optional(),
 })
 
+/** `filter:`, with defaults. */
 export const filterOptionsSchema = z
   .strictObject({
     /** Least score of a region; absent: the teacher's own, chosen on gold data. */
@@ -110,8 +111,10 @@ export const filterOptionsSchema = z
     },
   )
 
+/** Parsed. */
 export type FilterOptions = z.output<typeof filterOptionsSchema>
 
+/** `balance:`, with defaults. */
 export const balanceOptionsSchema = z.strictObject({
   /** Regions go whose head lemma is in fewer samples. */
   minCount: z.int().min(1).default(1),
@@ -128,4 +131,5 @@ export const balanceOptionsSchema = z.strictObject({
   seed: z.int().default(0),
 })
 
+/** Parsed. */
 export type BalanceOptions = z.output<typeof balanceOptionsSchema>

@@ -3,14 +3,15 @@
 import type { GroundingRow, Phrase } from '../core/types.ts'
 import type { FilterOptions } from './options.ts'
 
-/** Lower case with single spaces. */
-export function phraseName({ text }: Pick<Phrase, 'text'>): string {
+/** The name by which a phrase is known in options and categories: lower case with single spaces. */
+export function normalName(text: string): string {
   return text.toLowerCase().replace(/\s+/g, ' ').trim()
 }
 
 /** Least score of a phrase, given the one that holds for all. */
 export type LeastScore = (row: GroundingRow, phrase: number, score: number) => number
 
+/** What stands around a phrase's head noun. */
 export type PhraseType = keyof FilterOptions['perTypeScore']
 
 /** Words before a head that say which or how many, not what it is like. */
@@ -23,7 +24,7 @@ const DETERMINERS = new Set(
 
 /** By what stands around the head noun; a compound's first noun counts as a modifier. */
 export function phraseType(phrase: Phrase): PhraseType {
-  const words = phraseName(phrase).split(' ')
+  const words = normalName(phrase.text).split(' ')
   const head = phrase.head.toLowerCase()
   const at = words.findIndex(
     (word) => word === head || word.replace(/[^\p{L}\p{N}]+$/u, '') === head,
@@ -37,14 +38,14 @@ export function phraseType(phrase: Phrase): PhraseType {
 /** Scores by phrase, lemma or type in place of the common one. */
 export function leastScoreOf({ perPhraseScore, perTypeScore }: FilterOptions): LeastScore {
   const scores = new Map(
-    Object.entries(perPhraseScore).map(([text, score]) => [phraseName({ text }), score]),
+    Object.entries(perPhraseScore).map(([text, score]) => [normalName(text), score]),
   )
   const hasTypes = Object.values(perTypeScore).some((one) => one !== undefined)
   if (scores.size === 0 && !hasTypes) return (_row, _phrase, score) => score
   return (row, index, score) => {
     const phrase = row.phrases[index]!
     return (
-      scores.get(phraseName(phrase)) ??
+      scores.get(normalName(phrase.text)) ??
       scores.get(phrase.lemma) ??
       (hasTypes ? perTypeScore[phraseType(phrase)] : undefined) ??
       score
@@ -57,13 +58,13 @@ export function scoreScaling({ scale }: FilterOptions): (row: GroundingRow) => G
   if (scale.length === 0) return (row) => row
   const factors = new Map<string, number>()
   for (const { phrases, factor } of scale) {
-    for (const name of phrases.map((text) => phraseName({ text }))) {
+    for (const name of phrases.map(normalName)) {
       if (!factors.has(name)) factors.set(name, factor)
     }
   }
   return (row) => {
     const byPhrase = row.phrases.map(
-      (phrase) => factors.get(phraseName(phrase)) ?? factors.get(phrase.lemma) ?? 1,
+      (phrase) => factors.get(normalName(phrase.text)) ?? factors.get(phrase.lemma) ?? 1,
     )
     const candidates = row.candidates.map((one) => ({
       ...one,
@@ -78,11 +79,11 @@ export function phraseAdmission({
   onlyPhrases,
   blockPhrases,
 }: Pick<FilterOptions, 'onlyPhrases' | 'blockPhrases'>): (phrase: Phrase) => boolean {
-  const namesOf = (list: readonly string[]) => new Set(list.map((text) => phraseName({ text })))
+  const namesOf = (list: readonly string[]) => new Set(list.map(normalName))
   const only = onlyPhrases === undefined ? undefined : namesOf(onlyPhrases)
   const blocked = namesOf(blockPhrases)
   return (phrase) => {
-    const name = phraseName(phrase)
+    const name = normalName(phrase.text)
     const isIn = (names: ReadonlySet<string>) => names.has(name) || names.has(phrase.lemma)
     return !isIn(blocked) && (only === undefined || isIn(only))
   }
@@ -100,7 +101,7 @@ export function nestedPhrases(
 ): Set<number> {
   const all = [...phrases].map((index) => {
     const { start, end } = row.phrases[index]!
-    return { index, start, end, name: phraseName(row.phrases[index]!) }
+    return { index, start, end, name: normalName(row.phrases[index]!.text) }
   })
   const isInside = (a: (typeof all)[number], b: (typeof all)[number]) =>
     (b.start <= a.start && a.end <= b.end && b.end - b.start > a.end - a.start) ||

@@ -1,6 +1,5 @@
 // Samples that repeat another one of the run, or an image that must not be exported.
 
-import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
@@ -9,32 +8,44 @@ import type { SampleDrop } from './filter.ts'
 import { NearHashes } from './near-hashes.ts'
 import type { FilterOptions } from './options.ts'
 
-/** Remembers what it is asked about: the first of its kind stays. */
-export type RepeatFinder = (row: GroundingRow) => SampleDrop | undefined
+/** What stands for an image with its caption where pairs are counted. */
+export function pairOf(sha256: string, caption: string): string {
+  return `${sha256}\n${caption}`
+}
 
 /**
- * Memory: at most 35 bytes per kept sample for `dedup`; some 300 bytes per kept image for
- * `nearDuplicateBits`.
+ * Tells images that look like an earlier one, and remembers the others. The same bytes again are no
+ * near-duplicate: whether they may come is for other rules. Memory: some 300 bytes per image that looks like no other.
+ *
+ * @param bits by which dHashes may differ
+ * @returns gives the dHash of the first image that looks like this one, or undefined
  */
-export function createRepeatFinder({ dedup, nearDuplicateBits }: FilterOptions): RepeatFinder {
-  const seen = new DigestCounter()
-  const near = nearDuplicateBits === undefined ? undefined : new NearHashes(nearDuplicateBits)
-  return (row) => {
-    if (dedup === 'pair' && seen.add(digestOf(`${row.sha256}\n${row.caption}`)) > 1) {
-      return 'duplicate_pair'
-    }
-    if (dedup === 'image' && seen.add(digestOf(row.sha256)) > 1) return 'duplicate_image'
-    // The same image with another caption is `dedup`'s affair.
-    if (near?.has(row.dhash, row.sha256) === true) return 'near_duplicate'
-    near?.add(row.dhash, row.sha256)
-    return undefined
+export function createNearFinder(
+  bits: number,
+): (image: Pick<GroundingRow, 'sha256' | 'dhash'>) => string | undefined {
+  const hashes = new NearHashes(bits)
+  return ({ sha256, dhash }) => {
+    const first = hashes.find(dhash)
+    if (first === undefined) hashes.add(dhash, sha256)
+    return first?.image === sha256 ? undefined : first?.dhash
   }
 }
 
-function digestOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+/** Remembers what it is asked about: the first of its kind stays. */
+export type RepeatFinder = (row: GroundingRow) => SampleDrop | undefined
+
+/** Memory: at most 35 bytes per sample for `dedup`, and what createNearFinder needs. */
+export function createRepeatFinder({ dedup, nearDuplicateBits }: FilterOptions): RepeatFinder {
+  const seen = new DigestCounter()
+  const findNear = nearDuplicateBits === undefined ? undefined : createNearFinder(nearDuplicateBits)
+  return (row) => {
+    if (dedup === 'pair' && seen.add(pairOf(row.sha256, row.caption)) > 1) return 'duplicate_pair'
+    if (dedup === 'image' && seen.add(row.sha256) > 1) return 'duplicate_image'
+    return findNear?.(row) === undefined ? undefined : 'near_duplicate'
+  }
 }
 
+/** Why a row goes whatever its boxes are; undefined if it stays. */
 export type RowGate = (row: GroundingRow) => SampleDrop | undefined
 
 /**
@@ -47,9 +58,8 @@ export async function surveyCaptions(
   limit: number,
 ): Promise<RowGate> {
   const counter = new DigestCounter()
-  for await (const { caption } of rows) counter.add(digestOf(caption))
-  return ({ caption }) =>
-    counter.count(digestOf(caption)) > limit ? 'repeated_caption' : undefined
+  for await (const { caption } of rows) counter.add(caption)
+  return ({ caption }) => (counter.count(caption) > limit ? 'repeated_caption' : undefined)
 }
 
 /**
@@ -80,5 +90,5 @@ export async function readBlockedImages(file: string, bits: number): Promise<Row
     }
   }
   return ({ sha256, dhash }) =>
-    images.has(sha256) || near.has(dhash) ? 'blocked_image' : undefined
+    images.has(sha256) || near.find(dhash) !== undefined ? 'blocked_image' : undefined
 }

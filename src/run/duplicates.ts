@@ -1,56 +1,61 @@
 // Rows of a shard that say nothing new: refused by knob, the first one stays. What is kept is told
 // apart across shards when exporting, by the hashes in the groundings.
 
-import { createHash } from 'node:crypto'
+import { dhashDistance } from '../core/dhash-distance.ts'
 import { SampleError } from '../core/errors.ts'
 import type { GroundingRow, LoadedImage, SourceRow } from '../core/types.ts'
-import { dhashDistance } from '../ingest/image/dhash.ts'
+import { DigestCounter } from '../filter/digest-counter.ts'
+import { createNearFinder, pairOf } from '../filter/repeats.ts'
 import type { RunOptions } from './options.ts'
 
+type Hashes = Pick<LoadedImage, 'sha256' | 'dhash'>
+
+/** Tells rows of one shard that repeat an earlier one. */
 export interface DuplicateFinder {
   /** To be called in row order. @returns duplicate_url or undefined */
   checkUrl(row: Pick<SourceRow, 'image'>): SampleError | undefined
   /** To be called in row order. @returns duplicate_content, duplicate_pair, duplicate_near or undefined */
-  checkImage(caption: string, image: Pick<LoadedImage, 'sha256' | 'dhash'>): SampleError | undefined
+  checkImage(caption: string, image: Hashes): SampleError | undefined
 }
 
-/** @param kept rows that count as earlier ones */
+/**
+ * Remembers what the options ask about, of rows that it let pass.
+ *
+ * @param kept rows that count as earlier ones
+ */
 export function createDuplicateFinder(
-  options: RunOptions['duplicates'],
+  { url, content, pair, nearBits }: RunOptions['duplicates'],
   kept: readonly GroundingRow[] = [],
 ): DuplicateFinder {
-  const urls = new Set(kept.flatMap(({ url }) => url ?? []))
-  const contents = new Set<string>()
-  const pairs = new Set<string>()
-  const hashes: string[] = []
-  const remember = (caption: string, { sha256, dhash }: Pick<LoadedImage, 'sha256' | 'dhash'>) => {
-    if (!contents.has(sha256)) hashes.push(dhash)
-    contents.add(sha256)
-    pairs.add(pairOf(sha256, caption))
+  const urls = new Set(kept.flatMap((row) => row.url ?? []))
+  const images = content === 'reject' ? new DigestCounter() : undefined
+  const pairs = pair === 'reject' ? new DigestCounter() : undefined
+  const findNear = nearBits === undefined ? undefined : createNearFinder(nearBits)
+  const remember = (caption: string, image: Hashes) => {
+    images?.add(image.sha256)
+    pairs?.add(pairOf(image.sha256, caption))
   }
-  for (const row of kept) remember(row.caption, row)
+  for (const row of kept) {
+    remember(row.caption, row)
+    findNear?.(row)
+  }
 
-  const duplicateOf = (
-    caption: string,
-    { sha256, dhash }: Pick<LoadedImage, 'sha256' | 'dhash'>,
-  ): SampleError | undefined => {
-    if (options.content === 'reject' && contents.has(sha256)) {
+  const duplicateOf = (caption: string, image: Hashes): SampleError | undefined => {
+    const { sha256, dhash } = image
+    if (images !== undefined && images.count(sha256) > 0) {
       return new SampleError('duplicate_content', `an earlier row has the image ${sha256}`)
     }
-    if (options.pair === 'reject' && pairs.has(pairOf(sha256, caption))) {
+    if (pairs !== undefined && pairs.count(pairOf(sha256, caption)) > 0) {
       return new SampleError('duplicate_pair', `an earlier row has the image ${sha256} and caption`)
     }
-    const { nearBits } = options
-    // The same image with another caption is the affair of the rules above.
-    if (nearBits === undefined || contents.has(sha256)) return undefined
-    const near = hashes.find((hash) => dhashDistance(hash, dhash) <= nearBits)
-    if (near === undefined) return undefined
-    const bits = dhashDistance(near, dhash)
-    return new SampleError('duplicate_near', `dHash ${dhash} is ${bits} bits from ${near}`)
+    const other = findNear?.(image)
+    if (other === undefined) return undefined
+    const bits = dhashDistance(other, dhash)
+    return new SampleError('duplicate_near', `dHash ${dhash} is ${bits} bits from ${other}`)
   }
   return {
     checkUrl: ({ image }) => {
-      if (options.url === 'keep' || image.kind !== 'url') return undefined
+      if (url === 'keep' || image.kind !== 'url') return undefined
       if (urls.has(image.url)) return new SampleError('duplicate_url', 'an earlier row has the URL')
       urls.add(image.url)
       return undefined
@@ -69,7 +74,7 @@ export function createDuplicateFinder(
  *
  * @returns caption_repeated for a caption that came `maxRepeats` times before, else undefined
  */
-export function createRepeatFinder(
+export function createCaptionLimit(
   maxRepeats: number = Number.POSITIVE_INFINITY,
 ): (caption: string) => SampleError | undefined {
   const counts = new Map<string, number>()
@@ -82,8 +87,4 @@ export function createRepeatFinder(
     counts.set(caption, before + 1)
     return undefined
   }
-}
-
-function pairOf(sha256: string, caption: string): string {
-  return createHash('sha256').update(sha256).update(caption).digest('base64')
 }

@@ -35,7 +35,7 @@ import {
 import type { UrlDigest } from '../store/url-digest.ts'
 import type { Teacher, TeacherSample } from '../teacher/teacher.ts'
 import { VERSION } from '../version.ts'
-import { createRepeatFinder } from './duplicates.ts'
+import { createCaptionLimit } from './duplicates.ts'
 import {
   createKeptImages,
   onlyRows,
@@ -328,7 +328,7 @@ class ShardOutcome {
       )
       return { batch, results: new Map(rows.map((row, index) => [row.row, results[index]!])) }
     }
-    const checkRepeats = createRepeatFinder(this.#tools.maxRepeats)
+    const checkRepeats = createCaptionLimit(this.#tools.maxRepeats)
     for await (const { batch, results } of mapOrdered(batches(items), 2, extract)) {
       for (const item of batch) {
         if ('code' in item) {

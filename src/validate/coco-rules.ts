@@ -2,6 +2,7 @@
 
 import type { Rule } from './findings.ts'
 
+/** Kinds of trouble with a COCO file. */
 export type CocoCode =
   | 'file_bom'
   | 'utf8_invalid'
@@ -45,6 +46,7 @@ export type CocoCode =
 
 const renumber = 'number from 1 through the whole data set'
 
+/** What readers do with each. */
 export const COCO_RULES: Readonly<Record<CocoCode, Rule>> = {
   file_bom: {
     effect: 'crash',

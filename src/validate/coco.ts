@@ -1,18 +1,39 @@
 // Checks one COCO file. The whole file is in memory, as it is for every reader of the format.
 
 import fs from 'node:fs/promises'
+import path from 'node:path'
 import { InputError, messageOf } from '../core/errors.ts'
 import { codePointIndex } from '../core/span.ts'
 import { COCO_RULES, type CocoCode } from './coco-rules.ts'
-import { Findings, show } from './findings.ts'
-import { isNumbers, isTree, parsePythonJson, type Tree } from './python-json.ts'
+import { FileFindings, sayOf, show, within, type Say as FileSay } from './findings.ts'
+import { isJsonLinesName } from './json-lines.ts'
+import { isNumbers, isSpan, isTree, parsePythonJson, sizeOf, type Tree } from './python-json.ts'
+import type { CheckedFiles, Validator, ValidatorInput } from './validator.ts'
 
-export function createCocoFindings(): Findings<CocoCode> {
-  return new Findings(COCO_RULES)
+/** Memory: one whole file. */
+export const cocoValidator: Validator = {
+  ending: '.json',
+  isAnnotationFile: (name) => name.endsWith('.json') && !isJsonLinesName(name),
+  options: [],
+  check: checkCoco,
+}
+
+async function checkCoco({ root, files }: ValidatorInput): Promise<CheckedFiles> {
+  const findings = new FileFindings(COCO_RULES)
+  const facts: FileFacts[] = []
+  for (const file of files) {
+    const one = await checkFile(root, file, findings)
+    if (one !== undefined) facts.push(one)
+  }
+  checkTogether(facts, findings)
+  return {
+    records: facts.reduce((sum, { images }) => sum + images, 0),
+    findings: findings.list(),
+  }
 }
 
 /** What must fit between the files of a folder. */
-export interface CocoFileFacts {
+interface FileFacts {
   readonly file: string
   readonly images: number
   /** Of annotations; undefined if it has none. */
@@ -24,22 +45,19 @@ export interface CocoFileFacts {
 /** A string of this many bytes is the longest that the JavaScript engine has. */
 const MAX_BYTES = 512 * 1024 * 1024
 
-type Say = (code: CocoCode, detail: string, record?: string) => void
+type Say = FileSay<CocoCode>
 
 /**
- * @param file the name of `path` in findings
  * @returns undefined if the file could not be read as a data set
  * @throws InputError for a file that is too large to be checked
  */
-export async function checkCocoFile(
-  path: string,
+async function checkFile(
+  root: string,
   file: string,
-  findings: Findings<CocoCode>,
-): Promise<CocoFileFacts | undefined> {
-  const say: Say = (code, detail, record) => {
-    findings.add(code, { file, ...(record === undefined ? {} : { record }), detail })
-  }
-  const data = await readDataset(path, say)
+  findings: FileFindings<CocoCode>,
+): Promise<FileFacts | undefined> {
+  const say = sayOf(findings, { file })
+  const data = await readDataset(path.join(root, file), say)
   if (data === undefined) return undefined
   if (!('info' in data)) say('info_missing', 'no "info"')
   if (!('licenses' in data)) say('licenses_missing', 'no "licenses"')
@@ -60,18 +78,18 @@ export async function checkCocoFile(
   }
 }
 
-async function readDataset(path: string, say: Say): Promise<Tree | undefined> {
-  const { size } = await fs.stat(path)
+async function readDataset(file: string, say: Say): Promise<Tree | undefined> {
+  const { size } = await fs.stat(file)
   if (size > MAX_BYTES) {
     throw new InputError(
-      `${path}: ${Math.round(size / 2 ** 20)} MB; one JSON can be checked up to 512 MB. Export with ` +
+      `${file}: ${Math.round(size / 2 ** 20)} MB; one JSON can be checked up to 512 MB. Export with ` +
         '--set export.layout=sharded and validate the folder',
     )
   }
   let text: string
   try {
     const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-    text = decoder.decode(await fs.readFile(path))
+    text = decoder.decode(await fs.readFile(file))
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
     say('utf8_invalid', messageOf(error))
@@ -108,10 +126,10 @@ function entriesOf(data: Tree, section: string, say: Say): Tree[] | undefined {
 }
 
 /** Says what is wrong with an id; true if it can be looked up. */
-function checkId(id: unknown, record: string, say: Say): boolean {
+function checkId(id: unknown, say: Say): boolean {
   if (Number.isSafeInteger(id)) return true
-  if (typeof id === 'string') say('id_string', show(id), record)
-  else say('id_not_integer', show(id), record)
+  if (typeof id === 'string') say('id_string', show(id))
+  else say('id_not_integer', show(id))
   return typeof id === 'string'
 }
 
@@ -119,20 +137,20 @@ function checkCategories(categories: readonly Tree[], say: Say): Set<unknown> {
   const ids = new Set<unknown>()
   const names = new Map<string, string>()
   for (const [index, category] of categories.entries()) {
-    const record = `categories[${index}]`
+    const sayHere = within(`categories[${index}]`, say)
     const { id, name } = category
     for (const key of ['id', 'name']) {
-      if (!(key in category)) say('category_key_missing', `no "${key}"`, record)
+      if (!(key in category)) sayHere('category_key_missing', `no "${key}"`)
     }
-    if ('id' in category && checkId(id, record, say)) {
-      if (id === 0) say('category_id_zero', 'id 0', record)
-      if (ids.has(id)) say('category_id_duplicate', `id ${show(id)}`, record)
+    if ('id' in category && checkId(id, sayHere)) {
+      if (id === 0) sayHere('category_id_zero', 'id 0')
+      if (ids.has(id)) sayHere('category_id_duplicate', `id ${show(id)}`)
       ids.add(id)
     }
     if (typeof name !== 'string') continue
     const other = names.get(name.toLowerCase())
-    if (other === name) say('category_name_duplicate', show(name), record)
-    else if (other !== undefined) say('category_name_case', `${show(other)}, ${show(name)}`, record)
+    if (other === name) sayHere('category_name_duplicate', show(name))
+    else if (other !== undefined) sayHere('category_name_case', `${show(other)}, ${show(name)}`)
     names.set(name.toLowerCase(), name)
   }
   return ids
@@ -141,24 +159,19 @@ function checkCategories(categories: readonly Tree[], say: Say): Set<unknown> {
 function checkImages(images: readonly Tree[], say: Say): Map<unknown, Tree> {
   const byId = new Map<unknown, Tree>()
   for (const [index, image] of images.entries()) {
-    const record = 'id' in image ? `image ${show(image['id'])}` : `images[${index}]`
+    const place = 'id' in image ? `image ${show(image['id'])}` : `images[${index}]`
+    const sayHere = within(place, say)
     const missing = ['id', 'file_name', 'width', 'height'].filter((key) => !(key in image))
-    if (missing.length > 0) say('image_key_missing', `no ${missing.join(', ')}`, record)
+    if (missing.length > 0) sayHere('image_key_missing', `no ${missing.join(', ')}`)
     const { id, width, height } = image
     if ('width' in image && 'height' in image && sizeOf(image) === undefined) {
-      say('image_size_invalid', `width ${show(width)}, height ${show(height)}`, record)
+      sayHere('image_size_invalid', `width ${show(width)}, height ${show(height)}`)
     }
-    if (!('id' in image) || !checkId(id, record, say)) continue
-    if (byId.has(id)) say('image_id_duplicate', `id ${show(id)}`, record)
+    if (!('id' in image) || !checkId(id, sayHere)) continue
+    if (byId.has(id)) sayHere('image_id_duplicate', `id ${show(id)}`)
     byId.set(id, image)
   }
   return byId
-}
-
-function sizeOf({ width, height }: Tree): { width: number; height: number } | undefined {
-  return typeof width === 'number' && typeof height === 'number' && width > 0 && height > 0
-    ? { width, height }
-    : undefined
 }
 
 const ANNOTATION_KEYS = ['id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd']
@@ -173,78 +186,78 @@ function checkAnnotations(
   const boxes = new Set<string>()
   for (const [index, annotation] of annotations.entries()) {
     const { id, image_id: imageId, category_id: categoryId, bbox } = annotation
-    const record = 'id' in annotation ? `annotation ${show(id)}` : `annotations[${index}]`
+    const place = 'id' in annotation ? `annotation ${show(id)}` : `annotations[${index}]`
+    const sayHere = within(place, say)
     const missing = ANNOTATION_KEYS.filter((key) => !(key in annotation))
-    if (missing.length > 0) say('annotation_key_missing', `no ${missing.join(', ')}`, record)
-    if ('id' in annotation && checkId(id, record, say)) {
-      if (id === 0) say('annotation_id_zero', 'id 0', record)
-      if (ids.has(id)) say('annotation_id_duplicate', `id ${show(id)}`, record)
+    if (missing.length > 0) sayHere('annotation_key_missing', `no ${missing.join(', ')}`)
+    if ('id' in annotation && checkId(id, sayHere)) {
+      if (id === 0) sayHere('annotation_id_zero', 'id 0')
+      if (ids.has(id)) sayHere('annotation_id_duplicate', `id ${show(id)}`)
       ids.add(id)
     }
     const image = imageById?.get(imageId)
     if ('image_id' in annotation && imageById?.has(imageId) === false) {
-      say('image_id_unresolved', `image_id ${show(imageId)}`, record)
+      sayHere('image_id_unresolved', `image_id ${show(imageId)}`)
     }
     if ('category_id' in annotation && categoryIds?.has(categoryId) === false) {
-      say('category_id_unresolved', `category_id ${show(categoryId)}`, record)
+      sayHere('category_id_unresolved', `category_id ${show(categoryId)}`)
     }
     if ('bbox' in annotation) {
-      checkBox(annotation, image, record, say)
-      const place = JSON.stringify([imageId, categoryId, bbox])
-      if (boxes.has(place)) say('box_duplicate', show(bbox), record)
-      boxes.add(place)
+      checkBox(annotation, image, sayHere)
+      const box = JSON.stringify([imageId, categoryId, bbox])
+      if (boxes.has(box)) sayHere('box_duplicate', show(bbox))
+      boxes.add(box)
     }
-    if (annotation['iscrowd'] === 1) say('iscrowd_set', 'iscrowd 1', record)
-    checkSpans(annotation, image, record, say)
+    if (annotation['iscrowd'] === 1) sayHere('iscrowd_set', 'iscrowd 1')
+    checkSpans(annotation, image, sayHere)
   }
 }
 
-function checkBox(annotation: Tree, image: Tree | undefined, record: string, say: Say): void {
+function checkBox(annotation: Tree, image: Tree | undefined, say: Say): void {
   const { bbox, area } = annotation
-  if (!isNumbers(bbox, 4)) return say('bbox_shape', show(bbox), record)
+  if (!isNumbers(bbox, 4)) return say('bbox_shape', show(bbox))
   const [x, y, w, h] = bbox as [number, number, number, number]
-  if (!bbox.every(Number.isFinite)) return say('box_not_finite', `[${bbox.join(', ')}]`, record)
-  if (w <= 0 || h <= 0) return say('box_empty', show(bbox), record)
-  if (typeof area === 'number' && area <= 0) say('area_zero', `area ${area}`, record)
+  if (!bbox.every(Number.isFinite)) return say('box_not_finite', `[${bbox.join(', ')}]`)
+  if (w <= 0 || h <= 0) return say('box_empty', show(bbox))
+  if (typeof area === 'number' && area <= 0) say('area_zero', `area ${area}`)
   else if (
     typeof area === 'number' &&
     !('segmentation' in annotation) &&
     Math.abs(area - w * h) > 0.01 * w * h + 0.1
   ) {
-    say('area_mismatch', `area ${area}, bbox ${show(bbox)}`, record)
+    say('area_mismatch', `area ${area}, bbox ${show(bbox)}`)
   }
-  if (w < 1 || h < 1) return say('box_small', show(bbox), record)
+  if (w < 1 || h < 1) return say('box_small', show(bbox))
   const size = image === undefined ? undefined : sizeOf(image)
   if (size === undefined) return
   const { width, height } = size
   const detail = `${show(bbox)} in ${width} x ${height}`
   // Two decimals of rounding are no overhang.
   const slack = 0.02
-  if (x >= width || y >= height || x + w <= 0 || y + h <= 0) say('box_outside', detail, record)
+  if (x >= width || y >= height || x + w <= 0 || y + h <= 0) say('box_outside', detail)
   else if (x < -slack || y < -slack || x + w > width + slack || y + h > height + slack) {
     const isXyxy = w > x && h > y && w <= width && h <= height
-    say('box_over_edge', isXyxy ? `${detail}; it may be [x1, y1, x2, y2]` : detail, record)
+    say('box_over_edge', isXyxy ? `${detail}; it may be [x1, y1, x2, y2]` : detail)
   }
 }
 
 /** Spans into the image's caption, as grounding readers of this layout use them. */
-function checkSpans(annotation: Tree, image: Tree | undefined, record: string, say: Say): void {
+function checkSpans(annotation: Tree, image: Tree | undefined, say: Say): void {
   if (!('tokens_positive' in annotation)) return
   const { tokens_positive: tokens } = annotation
-  const isPair = (pair: unknown) => isNumbers(pair, 2) && pair.every(Number.isInteger)
-  if (!Array.isArray(tokens) || !tokens.every(isPair)) {
-    return say('tokens_shape', show(tokens), record)
+  if (!Array.isArray(tokens) || !tokens.every(isSpan)) {
+    return say('tokens_shape', show(tokens))
   }
   const caption = image?.['caption']
   if (typeof caption !== 'string') return
   const length = codePointIndex(caption).toCodePoint(caption.length)
   const isInside = ([start, end]: [number, number]) => start >= 0 && start < end && end <= length
-  if (tokens.length === 0 || !(tokens as [number, number][]).every(isInside)) {
-    say('span_outside', `${show(tokens)} in ${length} code points`, record)
+  if (tokens.length === 0 || !tokens.every(isInside)) {
+    say('span_outside', `${show(tokens)} in ${length} code points`)
   }
 }
 
-function rangeOf(annotations: readonly Tree[]): CocoFileFacts['ids'] {
+function rangeOf(annotations: readonly Tree[]): FileFacts['ids'] {
   let range: { min: number; max: number } | undefined
   for (const { id } of annotations) {
     if (typeof id !== 'number') continue
@@ -256,10 +269,7 @@ function rangeOf(annotations: readonly Tree[]): CocoFileFacts['ids'] {
 }
 
 /** What only the files of a folder together can have wrong. */
-export function checkCocoFolder(
-  files: readonly CocoFileFacts[],
-  findings: Findings<CocoCode>,
-): void {
+function checkTogether(files: readonly FileFacts[], findings: FileFindings<CocoCode>): void {
   const [first, ...others] = files
   for (const { file, categories } of others) {
     if (categories === first!.categories) continue

@@ -6,6 +6,7 @@
  */
 export type Effect = 'crash' | 'wrong' | 'risk' | 'drop' | 'none'
 
+/** What a loader does with one kind of trouble. */
 export interface Rule {
   readonly effect: Effect
   /** What the loader does, in the present tense. */
@@ -14,6 +15,7 @@ export interface Rule {
   readonly advice: string
 }
 
+/** Where trouble is. */
 export interface Place {
   /** As given, or relative to the folder that was given. */
   readonly file: string
@@ -25,7 +27,8 @@ export interface Place {
   readonly detail: string
 }
 
-export interface Finding<Code extends string = string> extends Rule {
+/** One kind of trouble and where it was met. */
+export interface FileFinding<Code extends string = string> extends Rule {
   readonly code: Code
   /** `error` for `crash` and `wrong`. */
   readonly level: 'error' | 'warning'
@@ -38,7 +41,7 @@ const MAX_PLACES = 5
 const MAX_DETAIL = 160
 
 /** Collects findings in bounded memory: a count and a few places per code. */
-export class Findings<Code extends string> {
+export class FileFindings<Code extends string> {
   readonly #rules: Readonly<Record<Code, Rule>>
   readonly #found = new Map<Code, { count: number; places: Place[] }>()
 
@@ -46,6 +49,7 @@ export class Findings<Code extends string> {
     this.#rules = rules
   }
 
+  /** Counts one more of a kind; the first few places are kept. */
   add(code: Code, { detail, ...place }: Place): void {
     const short = detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL - 1)}…` : detail
     const found = this.#found.get(code)
@@ -58,8 +62,8 @@ export class Findings<Code extends string> {
   }
 
   /** Errors before warnings, else in the order in which they were first found. */
-  list(): Finding<Code>[] {
-    const all = [...this.#found].map(([code, found]): Finding<Code> => {
+  list(): FileFinding<Code>[] {
+    const all = [...this.#found].map(([code, found]): FileFinding<Code> => {
       const rule = this.#rules[code]
       return { code, level: levelOf(rule.effect), ...rule, ...found }
     })
@@ -72,6 +76,26 @@ export class Findings<Code extends string> {
 
 function levelOf(effect: Effect): 'error' | 'warning' {
   return effect === 'crash' || effect === 'wrong' ? 'error' : 'warning'
+}
+
+/** Takes what is wrong, with the place in its file if there is a narrower one, e.g. "regions[2]". */
+export type Say<Code extends string> = (code: Code, detail: string, place?: string) => void
+
+/** Says the same of a place, or of one inside it. */
+export function within<Code extends string>(place: string, say: Say<Code>): Say<Code> {
+  return (code, detail, inner = '') => {
+    say(code, detail, place + inner)
+  }
+}
+
+/** Says what is wrong with a file, or with one of its lines. */
+export function sayOf<Code extends string>(
+  findings: FileFindings<Code>,
+  where: Pick<Place, 'file' | 'line'>,
+): Say<Code> {
+  return (code, detail, record) => {
+    findings.add(code, { ...where, ...(record === undefined ? {} : { record }), detail })
+  }
 }
 
 /** A value as JSON, for details. */

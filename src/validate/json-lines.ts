@@ -4,14 +4,22 @@ import { createReadStream } from 'node:fs'
 import { messageOf } from '../core/errors.ts'
 import { parsePythonJson } from './python-json.ts'
 
+/** Why a line cannot be parsed. */
 export type LineProblem = 'file_bom' | 'utf8_invalid' | 'line_blank' | 'json_invalid'
 
+/** A line, numbered from 1, as a value or as what is wrong with it. */
 export type JsonLine =
   | { readonly line: number; readonly value: unknown }
   | { readonly line: number; readonly problem: LineProblem; readonly detail: string }
 
 const NEWLINE = 0x0a
 
+/** mmdetection's converters call JSON Lines `*_od.json` and `*_vg.json`. */
+export function isJsonLinesName(name: string): boolean {
+  return /\.jsonl$|_(?:od|vg)\.json$/.test(name)
+}
+
+/** Memory: one line. */
 export async function* readJsonLines(file: string): AsyncGenerator<JsonLine> {
   let line = 0
   let rest: Buffer[] = []

@@ -1,6 +1,7 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { EXPORT_FORMATS } from '../../src/export/formats/index.ts'
 import { readJson } from '../helpers/exports.ts'
 import { runMain } from '../helpers/main.ts'
 import { makeRow, makeRun } from '../helpers/runs.ts'
@@ -70,7 +71,6 @@ describe('groundmill export', () => {
   })
 
   it.each([
-    ['a format that is not built', ['--format=grit'], 2, '--format grit is not available yet'],
     [
       'an unknown format',
       ['--format=voc'],
@@ -78,6 +78,30 @@ describe('groundmill export', () => {
       '--format voc is unknown; there are odvg, coco, goldg, jsonl',
     ],
     ['a dialect of COCO', ['--format=coco', '--dialect=tao'], 2, 'with --format odvg only'],
+    [
+      "another format's option",
+      ['--format=coco', '--set=export.variant=detection'],
+      2,
+      'export.variant is an option of --format odvg, not of coco',
+    ],
+    [
+      "another format's option among others",
+      ['--format=jsonl', '--set=export={ layout: sharded, variant: grounding }'],
+      2,
+      'export.variant is an option of --format odvg, not of jsonl',
+    ],
+    [
+      'an option of none',
+      ['--format=odvg', '--set=export.variants=1'],
+      2,
+      'did you mean "variant"?',
+    ],
+    [
+      'a value that the option of another format cannot have',
+      ['--format=coco', '--set=export.variant=boxes'],
+      2,
+      'export.variant',
+    ],
     ['an unknown key', ['--format=odvg', '--set=filter.scores=1'], 2, 'did you mean "score"?'],
     ['a score that is none', ['--format=odvg', '--min-score=high'], 2, 'filter.score'],
     ['a score above 1', ['--format=odvg', '--min-score=1.5'], 2, 'filter.score'],
@@ -91,6 +115,41 @@ describe('groundmill export', () => {
     expect(ended.code).toBe(code)
     expect(ended.stderr).toContain(message)
     await expect(fs.access(to)).rejects.toThrow('ENOENT')
+  })
+
+  it('passes over options of other formats in a recipe, which is made for several', async () => {
+    const { folder, run, to } = await newRun()
+    const config = path.join(folder, 'recipe.yaml')
+    await fs.writeFile(config, 'export: { images: none, variant: detection }\n')
+    const exported = (format: string, ...more: string[]) =>
+      runMain(
+        'export',
+        run,
+        '--to',
+        to,
+        '--overwrite',
+        '--config',
+        config,
+        '--format',
+        format,
+        ...more,
+      )
+
+    expect(await exported('coco')).toMatchObject({ code: 0, stderr: '' })
+    expect(await fs.readdir(to)).not.toContain('label_map.json')
+    expect(await exported('odvg')).toMatchObject({ code: 0 })
+    expect(await fs.readdir(to)).toContain('label_map.json')
+    expect(await exported('odvg', '--set=export.variant=grounding')).toMatchObject({ code: 0 })
+    expect(await fs.readdir(to)).not.toContain('label_map.json')
+  })
+
+  it('lists the formats with what they are', async () => {
+    const { stdout } = await runMain('export', '--help')
+
+    for (const { name, description } of EXPORT_FORMATS) {
+      expect(stdout).toContain(`  ${name.padEnd(12)} ${description}\n`)
+    }
+    expect(stdout).toContain('loader of odvg files; default: mmdet')
   })
 
   it('refuses a folder that is no run', async () => {

@@ -107,9 +107,21 @@ describe('groundmill validate', () => {
   })
 
   it.each([
-    ['a format that is not built', ['--format=goldg'], 2, 'not available yet'],
+    [
+      'a format without a validator',
+      ['--format=goldg'],
+      2,
+      'goldg is unknown; there are odvg, coco',
+    ],
     ['an unknown format', ['--format=voc'], 2, 'unknown; there are odvg, coco'],
     ['a dialect of COCO', ['--format=coco', '--dialect=tao'], 2, 'with --format odvg only'],
+    [
+      'a label map of COCO',
+      ['--format=coco', '--label-map=a.json'],
+      2,
+      '--label-map has a meaning with --format odvg only, not with coco',
+    ],
+    ['a vocabulary of COCO', ['--format=coco', '--vocab=a.txt'], 2, '--vocab has a meaning with'],
     [
       'a vocabulary that is not there',
       ['--format=odvg', '--vocab=no.txt'],

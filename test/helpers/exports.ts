@@ -1,15 +1,17 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import { exportRun, type ExportRequest, type ExportSummary } from '../../src/export/export-run.ts'
-import { exportOptionsSchema } from '../../src/export/options.ts'
+import type { ExportRequest, ExportSummary } from '../../src/export/export-record.ts'
+import { exportRun } from '../../src/export/export-run.ts'
+import { EXPORT_FORMATS, exportSectionSchema } from '../../src/export/formats/index.ts'
+import type { ExportFormat } from '../../src/export/writer.ts'
 import { balanceOptionsSchema, filterOptionsSchema } from '../../src/filter/options.ts'
 
-export interface ExportSpec extends Partial<
-  Pick<ExportRequest, 'format' | 'dialect' | 'overwrite'>
-> {
+export interface ExportSpec extends Partial<Pick<ExportRequest, 'dialect' | 'overwrite'>> {
+  /** By name, or one that is not in the list. */
+  readonly format?: string | ExportFormat
   readonly filter?: Parameters<typeof filterOptionsSchema.parse>[0]
   readonly balance?: Parameters<typeof balanceOptionsSchema.parse>[0]
-  readonly options?: Parameters<typeof exportOptionsSchema.parse>[0]
+  readonly options?: Parameters<typeof exportSectionSchema.parse>[0]
   readonly signal?: AbortSignal
 }
 
@@ -19,21 +21,27 @@ export function exportTo(
   to: string,
   spec: ExportSpec = {},
 ): Promise<ExportSummary> {
-  const { filter = {}, balance = {}, options = {}, signal, ...over } = spec
+  const { filter = {}, balance = {}, options = {}, format = 'odvg', signal, ...over } = spec
   return exportRun(
     {
       runDir,
       to,
       overwrite: false,
-      format: 'odvg',
-      dialect: 'mmdet',
+      format: typeof format === 'string' ? formatCalled(format) : format,
       filter: filterOptionsSchema.parse(filter),
       balance: balanceOptionsSchema.parse(balance),
-      options: exportOptionsSchema.parse({ images: 'none', ...(options as object) }),
+      options: exportSectionSchema.parse({ images: 'none', ...(options as object) }),
       ...over,
     },
     signal ?? new AbortController().signal,
   )
+}
+
+/** Of the list. */
+export function formatCalled(name: string): ExportFormat {
+  const format = EXPORT_FORMATS.find((one) => one.name === name)
+  if (format === undefined) throw new Error(`no format ${name}`)
+  return format
 }
 
 /** Paths of all files below a folder, relative, sorted. */

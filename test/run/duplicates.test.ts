@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createDuplicateFinder, createRepeatFinder } from '../../src/run/duplicates.ts'
+import { createCaptionLimit, createDuplicateFinder } from '../../src/run/duplicates.ts'
 import { runOptionsSchema } from '../../src/run/options.ts'
 
 type Options = Parameters<typeof createDuplicateFinder>[0]
@@ -67,17 +67,17 @@ describe('createDuplicateFinder', () => {
   })
 })
 
-describe('createRepeatFinder', () => {
+describe('createCaptionLimit', () => {
   it('keeps the first rows of a caption, and all where there is no limit', () => {
     const captions = ['a dog', 'a cat', 'a dog', 'a dog', 'A dog', 'a dog']
     const codes = (limit?: number) => {
-      const check = createRepeatFinder(limit)
+      const check = createCaptionLimit(limit)
       return captions.map((caption) => check(caption)?.code ?? 'ok')
     }
 
     expect(codes(2)).toEqual(['ok', 'ok', 'ok', 'caption_repeated', 'ok', 'caption_repeated'])
     expect(codes()).toEqual(captions.map(() => 'ok'))
-    const check = createRepeatFinder(1)
+    const check = createCaptionLimit(1)
     check('a dog')
     expect(check('a dog')?.message).toBe(
       '1 earlier rows of the shard have it; caption.maxRepeats is 1',

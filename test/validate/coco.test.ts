@@ -3,6 +3,7 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { cocoValidator } from '../../src/validate/coco.ts'
 import { validate } from '../../src/validate/validate.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
@@ -39,7 +40,12 @@ async function check(...contents: readonly (object | string | Buffer)[]) {
     await fs.writeFile(path.join(folder, `${index}.json`), bytes)
   }
   const target = contents.length === 1 ? path.join(folder, '0.json') : folder
-  const report = await validate({ target, format: 'coco', tokenStarts: () => [] })
+  const report = await validate({
+    target,
+    format: { name: 'coco', dialects: [], validator: cocoValidator },
+    options: {},
+    readTokenizer: () => Promise.reject(new Error('no tokens in COCO')),
+  })
   return { ...report, codes: report.findings.map(({ code, effect }) => `${code} ${effect}`) }
 }
 

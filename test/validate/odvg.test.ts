@@ -3,13 +3,15 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { OdvgDialect } from '../../src/core/dialects.ts'
+import { ODVG_DIALECTS, type OdvgDialect } from '../../src/core/dialects.ts'
 import { createTokenizer } from '../../src/teacher/glip/tokenizer.ts'
+import { odvgValidator } from '../../src/validate/odvg.ts'
 import { validate } from '../../src/validate/validate.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 const tokenizer = createTokenizer(['[PAD]', '[UNK]', '[CLS]', '[SEP]'])
-const tokenStarts = (text: string) => tokenizer.encode(text).starts
+const readTokenizer = () => Promise.resolve((text: string) => tokenizer.encode(text).starts)
+const format = { name: 'odvg', dialects: ODVG_DIALECTS, validator: odvgValidator }
 
 const CAPTION = 'a brown dog chases two kites on a windy beach'
 const DOG = { bbox: [48, 60, 208, 300], phrase: 'a brown dog', tokens_positive: [[0, 11]] }
@@ -56,10 +58,10 @@ async function check(
   if (labels !== undefined) await fs.writeFile(labelMap, JSON.stringify(labels))
   const report = await validate({
     target,
-    format: 'odvg',
+    format,
     dialect,
-    tokenStarts,
-    ...(labels === undefined ? {} : { labelMap }),
+    readTokenizer,
+    options: labels === undefined ? {} : { 'label-map': labelMap },
   })
   const codes = report.findings.map(({ code, effect }) => `${code} ${effect}`)
   return { ...report, codes }
@@ -353,7 +355,7 @@ describe('validate odvg', () => {
     const target = path.join(folder, 'a.jsonl')
     await fs.writeFile(target, JSON.stringify(image([DOG])))
 
-    const report = await validate({ target, format: 'odvg', tokenStarts })
+    const report = await validate({ target, format, options: {}, readTokenizer })
 
     expect(report).toMatchObject({ records: 1, findings: [], dialect: 'mmdet' })
   })

@@ -60,18 +60,3 @@ function meanLuma(data: Uint8Array, width: number, column: Cell, row: Cell): num
   }
   return (299 * red + 587 * green + 114 * blue) / count
 }
-
-/** Bits in which two hashes differ, 0..64. */
-export function dhashDistance(a: string, b: string): number {
-  return (
-    bitCount(Number.parseInt(a.slice(0, 8), 16) ^ Number.parseInt(b.slice(0, 8), 16)) +
-    bitCount(Number.parseInt(a.slice(8), 16) ^ Number.parseInt(b.slice(8), 16))
-  )
-}
-
-/** Bits set in a 32-bit integer: sums of 2, 4, then 8 neighbouring bits, then of all bytes. */
-function bitCount(value: number): number {
-  const pairs = value - ((value >>> 1) & 0x55555555)
-  const nibbles = (pairs & 0x33333333) + ((pairs >>> 2) & 0x33333333)
-  return Math.imul((nibbles + (nibbles >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
-}

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { dhash, dhashDistance } from '../../../src/ingest/image/dhash.ts'
+import { dhash } from '../../../src/ingest/image/dhash.ts'
 import { makePixels } from '../../helpers/images.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
@@ -74,13 +74,5 @@ describe('dhash', () => {
       .split('\n')
 
     expect(theirs).toEqual(ours)
-  })
-})
-
-describe('dhashDistance', () => {
-  it('counts differing bits', () => {
-    expect(dhashDistance('0000000000000000', 'ffffffffffffffff')).toBe(64)
-    expect(dhashDistance('8000000000000001', '0000000000000000')).toBe(2)
-    expect(dhashDistance('0123456789abcdef', '0123456789abcdef')).toBe(0)
   })
 })

@@ -1,17 +1,28 @@
 // The layout of MDETR and GoldG, as GLIP's ModulatedDataset and YOLO-World's mixed
 // grounding read it: COCO with one entry per caption, one category, and spans on every annotation.
 
-import type { CocoEntries, CocoIds } from './coco.ts'
-import { round, type ExportRegion, type ExportSample } from './sample.ts'
+import { commonOptions } from '../options.ts'
+import { round, type ExportRegion, type ExportSample } from '../sample.ts'
+import { defineFormat } from '../writer.ts'
+import { cocoFiles, type CocoEntries, type CocoIds } from './coco-file.ts'
 
-export const GOLDG_CATEGORIES = ['object']
+/** Boxes with spans of the caption. */
+export const goldg = defineFormat({
+  name: 'goldg',
+  description: 'the COCO layout of MDETR and GoldG, for GLIP and YOLO-World: boxes with spans',
+  options: commonOptions,
+  needsCategories: () => false,
+  needsImages: false,
+  createWriter: (context, options) =>
+    cocoFiles(context, options, { categories: ['object'], info: {}, entriesOf: goldgEntries }),
+})
 
 /**
  * Boxes that several phrases claim become one annotation with the spans of all, as in MDETR's files.
  *
  * @param ids counts on
  */
-export function goldgEntries(sample: ExportSample, ids: CocoIds): CocoEntries {
+function goldgEntries(sample: ExportSample, ids: CocoIds): CocoEntries {
   const { fileName, width, height, caption, phrases, negatives } = sample
   const imageId = ++ids.image
   const annotations = groupByBox(sample.regions).map((regions) => {

@@ -1,7 +1,53 @@
 // ODVG, one image per line: three loaders, three dialects.
 
-import type { OdvgDialect } from '../core/dialects.ts'
-import type { ExportSample } from './sample.ts'
+import { z } from 'zod'
+import { ODVG_DIALECTS, odvgDialect, type OdvgDialect } from '../../core/dialects.ts'
+import { odvgValidator } from '../../validate/odvg.ts'
+import { commonOptions } from '../options.ts'
+import type { ExportSample } from '../sample.ts'
+import { defineFormat, type ExportWriter, type WriterContext } from '../writer.ts'
+import { jsonLines } from './annotation-files.ts'
+
+const { negatives, boxSupervision, ...filesAndNames } = commonOptions
+
+/** Phrases with spans, or boxes with labels. */
+export const odvg = defineFormat({
+  name: 'odvg',
+  description: 'JSON Lines for mmdetection, Open-GroundingDino and TAO',
+  dialects: ODVG_DIALECTS,
+  options: {
+    ...filesAndNames,
+    /** Phrases with spans (`grounding`), or boxes with labels and a label map (`detection`). */
+    variant: z.enum(['grounding', 'detection']).default('grounding'),
+    negatives,
+    boxSupervision,
+  },
+  needsCategories: ({ variant }) => variant === 'detection',
+  needsImages: false,
+  createWriter(context, { variant, layout }) {
+    const dialect = odvgDialect(context.dialect)
+    if (variant === 'grounding') {
+      return jsonLines(context, layout, (sample) => odvgGrounding(sample, dialect))
+    }
+    const labels = new Map(context.categories.map((name, label) => [name, label]))
+    const lines = jsonLines(context, layout, (sample) => odvgDetection(sample, dialect, labels))
+    return withLabelMap(lines, context)
+  },
+  validator: odvgValidator,
+})
+
+/** {"0": "dog", ...}: keys are strings, because the loaders look labels up as str(label). */
+function withLabelMap(lines: ExportWriter, { folder, categories }: WriterContext): ExportWriter {
+  return {
+    ...lines,
+    async close() {
+      await lines.close()
+      const file = await folder.create('label_map.json')
+      await file.write(`${JSON.stringify(Object.fromEntries(categories.entries()))}\n`)
+      await folder.finish(file)
+    },
+  }
+}
 
 /**
  * The grounding variant.
@@ -9,7 +55,7 @@ import type { ExportSample } from './sample.ts'
  * mmdet: one region per phrase, with one box or a list of boxes; open-groundingdino: one region per
  * box, since its loader takes one box each; tao: the same with its own key for the file name.
  */
-export function odvgGrounding(sample: ExportSample, dialect: OdvgDialect): object {
+function odvgGrounding(sample: ExportSample, dialect: OdvgDialect): object {
   const { width, height, caption } = sample
   const regions = dialect === 'mmdet' ? regionsPerPhrase(sample) : regionsPerBox(sample)
   return {
@@ -57,7 +103,7 @@ function regionsPerPhrase({ phrases, regions }: ExportSample): object[] {
 }
 
 /** The detection variant; labels count from 0, in the order of the label map. */
-export function odvgDetection(
+function odvgDetection(
   sample: ExportSample,
   dialect: OdvgDialect,
   labels: ReadonlyMap<string, number>,
@@ -70,9 +116,4 @@ export function odvgDetection(
     score,
   }))
   return { ...nameOf(sample, dialect), height, width, detection: { instances }, ...extra(sample) }
-}
-
-/** {"0": "dog", ...}: keys are strings, because the loaders look labels up as str(label). */
-export function labelMap(names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.map((name, label) => [String(label), name]))
 }

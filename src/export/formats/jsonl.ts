@@ -1,9 +1,22 @@
 // Our own record, for scripts: everything that an export knows of an image, one per line.
 
-import type { ExportSample } from './sample.ts'
+import { commonOptions } from '../options.ts'
+import type { ExportSample } from '../sample.ts'
+import { defineFormat } from '../writer.ts'
+import { jsonLines } from './annotation-files.ts'
+
+/** Records for scripts. */
+export const jsonl = defineFormat({
+  name: 'jsonl',
+  description: 'our own records for scripts: JSON Lines of all that is known of an image',
+  options: commonOptions,
+  needsCategories: () => false,
+  needsImages: false,
+  createWriter: (context, { layout }) => jsonLines(context, layout, jsonlRecord),
+})
 
 /** Spans are half-open ranges of code points in `caption`; boxes [x1, y1, x2, y2] in pixels. */
-export function jsonlRecord(sample: ExportSample): object {
+function jsonlRecord(sample: ExportSample): object {
   const { key, url, sha256, fileName, width, height, caption, phrases, regions, negatives } = sample
   return {
     key,
