@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { startWorker } from '../../src/system/start-worker.ts'
+import { startThread } from '../../src/system/worker.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../../src/nlp/extractor.ts'
 import { captionOptionsSchema, phraseOptionsSchema } from '../../src/nlp/options.ts'
 
@@ -23,7 +23,7 @@ function poisoned(threads: number): PhraseExtractor {
     caption,
     phraseOptionsSchema.parse({ timeoutMs: 300 }),
     threads,
-    (options) => startWorker('./poisoned-worker', import.meta.url, options),
+    (options) => startThread({ path: './poisoned-worker', from: import.meta.url }, options),
   )
   return open
 }
@@ -99,7 +99,7 @@ describe('createPhraseExtractor', () => {
 
   it('says that a worker does not start', async () => {
     open = createPhraseExtractor(caption, phraseOptionsSchema.parse({}), 1, (options) =>
-      startWorker('./no-such-worker', import.meta.url, options),
+      startThread({ path: './no-such-worker', from: import.meta.url }, options),
     )
 
     await expect(open.extract(inputs('a'), never)).rejects.toThrow('does not start')

@@ -103,7 +103,7 @@ export function createImageLoader(
   }
   const check: ImageLoader['check'] = async (encoded, signal, row) => {
     signal.throwIfAborted()
-    const { checked, decoded } = await processes.check(encoded)
+    const { checked, decoded } = await processes.check(encoded, signal)
     if (row !== undefined && decoded !== undefined) {
       const { sha256, dhash } = checked
       await hooks.afterDecode({ caption: row.caption, sha256, dhash, image: decoded }, row.image)

@@ -8,13 +8,15 @@ import { createImageProcesses } from '../../../src/ingest/image/processes.ts'
 import { makeJpeg } from '../../helpers/images.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
+const { signal } = new AbortController()
+
 /** Run in every process before its own code: images that say so end it, or keep it. */
 const PRELOADED = `
 if (process.argv[1]?.includes('image/process')) {
   const emit = process.emit
   process.emit = function (name, message, ...rest) {
     if (name === 'message') {
-      const text = Buffer.from(message.encoded).toString('latin1')
+      const text = Buffer.from(message.request).toString('latin1')
       if (text.includes('CRASH')) process.kill(process.pid, 'SIGKILL')
       if (text.includes('HANG')) for (;;);
     }
@@ -53,8 +55,8 @@ describe('processes for images', () => {
     await fs.writeFile(file, Buffer.concat([Buffer.from('before'), jpeg, Buffer.from('after')]))
 
     const [first, second] = await Promise.all([
-      processes.check(jpeg),
-      processes.check({ path: file, offset: 6, length: jpeg.length }),
+      processes.check(jpeg, signal),
+      processes.check({ path: file, offset: 6, length: jpeg.length }, signal),
     ])
 
     expect(first.checked).toMatchObject({
@@ -72,7 +74,7 @@ describe('processes for images', () => {
     const children = `/proc/self/task/${process.pid}/children`
     const before = (await fs.readFile(children, 'utf8')).split(' ')
 
-    await start().check(jpeg)
+    await start().check(jpeg, signal)
 
     const [child] = (await fs.readFile(children, 'utf8'))
       .split(' ')
@@ -93,10 +95,10 @@ describe('processes for images', () => {
 
   it('lose one image to a crash, and no other', { timeout: 60_000 }, async () => {
     const processes = start()
-    await processes.check(jpeg)
+    await processes.check(jpeg, signal)
 
     const outcomes = await Promise.allSettled(
-      [jpeg, marked('CRASH'), jpeg, marked('CRASH'), jpeg].map((bytes) => processes.check(bytes)),
+      [jpeg, marked('CRASH'), jpeg, marked('CRASH'), jpeg].map((bytes) => processes.check(bytes, signal)),
     )
 
     expect(outcomes.map(({ status }) => status)).toEqual([
@@ -113,15 +115,15 @@ describe('processes for images', () => {
         message: 'the decoder ended with SIGKILL',
       })
     }
-    expect(await processes.check(jpeg)).toBeDefined()
+    expect(await processes.check(jpeg, signal)).toBeDefined()
   })
 
   it('end an image that does not end', { timeout: 60_000 }, async () => {
     const processes = start({ decodeTimeoutMs: 1000 })
 
     const outcomes = await Promise.allSettled([
-      processes.check(marked('HANG')),
-      processes.check(jpeg),
+      processes.check(marked('HANG'), signal),
+      processes.check(jpeg, signal),
     ])
 
     expect(outcomes[0]).toMatchObject({
@@ -133,7 +135,7 @@ describe('processes for images', () => {
 
   it('are fatal if they do not start', async () => {
     vi.stubEnv('NODE_OPTIONS', '--require /no/such/file.cjs')
-    const checked = start().check(jpeg)
+    const checked = start().check(jpeg, signal)
 
     await expect(checked).rejects.toThrow(FatalError)
     await expect(checked).rejects.toThrow(/^the process for images ended with code 1/)

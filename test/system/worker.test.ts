@@ -1,20 +1,20 @@
 import { Worker } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import { FatalError } from '../../src/core/errors.ts'
-import { Thread } from '../../src/system/thread.ts'
+import { WorkerHandle } from '../../src/system/worker.ts'
 
-const SERVE = new URL('../../src/system/thread.ts', import.meta.url).href
+const SERVE = new URL('../../src/system/serve.ts', import.meta.url).href
 const TSX = new URL('../../node_modules/tsx/dist/esm/api/index.mjs', import.meta.url).href
 
 /** A thread that answers with `body`, the text of a function of the request. */
-function serving<Request, Reply>(body: string, close = '() => {}'): Thread<Request, Reply> {
+function serving<Request, Reply>(body: string): WorkerHandle<Request, Reply> {
   const code = `import(${JSON.stringify(TSX)})
     .then(({ register }) => { register(); return import(${JSON.stringify(SERVE)}) })
-    .then(({ serve }) => serve(${body}, ${close}))`
-  return new Thread(new Worker(code, { eval: true }), 'the test thread')
+    .then(({ serve }) => serve(${body}))`
+  return new WorkerHandle(new Worker(code, { eval: true }), 'the test thread')
 }
 
-describe('Thread', () => {
+describe('WorkerHandle', () => {
   it('answers one request after another', async () => {
     const thread = serving<number, number>(`async (ms) => {
       const startedAt = performance.now()
@@ -87,7 +87,7 @@ describe('Thread', () => {
       })`,
       { eval: true, resourceLimits: { maxOldGenerationSizeMb: 20 } },
     )
-    const thread = new Thread<string, string>(worker, 'the test thread')
+    const thread = new WorkerHandle<string, string>(worker, 'the test thread')
 
     await expect(thread.request('x')).rejects.toThrow(/the test thread died: .*memory/)
   })
