@@ -6,10 +6,12 @@ import { setMaxListeners } from 'node:events'
 /** The time was over. */
 export class DeadlineError extends Error {
   override readonly name = 'DeadlineError'
+  /** What there was. */
+  readonly ms: number
 
-  /** @param ms what there was */
   constructor(ms: number) {
     super(`not done in ${ms} ms`)
+    this.ms = ms
   }
 }
 

@@ -4,6 +4,7 @@
 import { promises as dns } from 'node:dns'
 import os from 'node:os'
 import { SampleError, messageOf } from '../../core/errors.ts'
+import { DeadlineError, withDeadline } from '../../system/deadline.ts'
 import type { FetchOptions } from './options.ts'
 import { createAddressRule, type AddressRule } from './guard.ts'
 
@@ -160,7 +161,7 @@ async function allAnswers(host: string, options: Questions): Promise<FamilyAnswe
   }
   const families: readonly (4 | 6)[] = options.ipv6 ? [4, 6] : [4]
   const asked = families.map((family) =>
-    withTimeout(options.query(host, family), options.timeoutMs, host).then((list) =>
+    withDeadline(options.timeoutMs, undefined, () => options.query(host, family)).then((list) =>
       list.map((answer) => ({ ...answer, family })),
     ),
   )
@@ -179,7 +180,9 @@ async function allAnswers(host: string, options: Questions): Promise<FamilyAnswe
 }
 
 function dnsError(host: string, cause: unknown): SampleError {
-  if (cause instanceof SampleError) return cause
+  if (cause instanceof DeadlineError) {
+    return new SampleError('dns_timeout', `${host}: no answer in ${cause.ms} ms`, { host })
+  }
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const context = { host, cause }
   const detail = `${host}: ${code === '' ? messageOf(cause) : code}`
@@ -189,18 +192,4 @@ function dnsError(host: string, cause: unknown): SampleError {
   }
   if (code === 'ETIMEOUT') return new SampleError('dns_timeout', detail, context)
   return new SampleError('dns_servfail', detail, context)
-}
-
-async function withTimeout<T>(promise: Promise<T>, timeoutMs: number, host: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new SampleError('dns_timeout', `${host}: no answer in ${timeoutMs} ms`, { host }))
-    }, timeoutMs)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }
