@@ -70,7 +70,7 @@ export function createPhraseExtractor(
   const extract: PhraseExtractor['extract'] = async (batch, signal) => {
     signal.throwIfAborted()
     const results = new Map<number, PhraseResult>()
-    let open = [...batch.keys()]
+    const open = [...batch.keys()]
     while (open.length > 0) {
       // Rows carry images and more; only what the worker reads is copied to it.
       const inputs = open.map((index) => {

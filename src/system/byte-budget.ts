@@ -1,6 +1,7 @@
 // Bounds the bytes of bodies that a process holds, from the first that arrives until the image is in
 // the journal: many large bodies at once wait for each other, small ones hardly notice.
 
+/** Memory for bodies, shared by all that arrive. */
 export interface ByteBudget {
   /** A share for one body; it counts from its first take. */
   open(): ByteShare
@@ -8,6 +9,7 @@ export interface ByteBudget {
   held(): number
 }
 
+/** What one body holds of it. */
 export interface ByteShare {
   /**
    * Adds bytes to the share, at once or when others have given theirs back. The share that began

@@ -20,7 +20,7 @@ export interface Deadline {
   /** Aborted with a DeadlineError after the time, or with the parent's reason. Any number may listen to it. */
   readonly signal: AbortSignal
   /** To be called in any case: stops the timer and leaves the parent. */
-  end(): void
+  readonly end: () => void
 }
 
 /** @param parent ends it early */

@@ -1,5 +1,6 @@
 // Lets callers in, in order, while a count and a sum of weights stay under their limits.
 
+/** A way in for a few at a time. */
 export interface WeightedGate {
   /** Resolves to the function that gives the place back; rejects with the signal's reason. */
   acquire(weight: number, signal: AbortSignal): Promise<() => void>

@@ -211,15 +211,18 @@ export class WorkerHandle<Request, Reply> {
     if (limitMs === undefined) return () => undefined
     let [last, ticks] = [0, 0]
     // Counted, not read from a clock: while this thread has no time to look, none passes for the worker.
-    const timer = setInterval(() => {
-      const now = look()
-      ticks = now === last ? ticks + 1 : 0
-      last = now
-      if (ticks < TICKS) return
-      clearInterval(timer)
-      this.#hung = true
-      void this.kill()
-    }, Math.ceil(limitMs / TICKS))
+    const timer = setInterval(
+      () => {
+        const now = look()
+        ticks = now === last ? ticks + 1 : 0
+        last = now
+        if (ticks < TICKS) return
+        clearInterval(timer)
+        this.#hung = true
+        void this.kill()
+      },
+      Math.ceil(limitMs / TICKS),
+    )
     return () => clearInterval(timer)
   }
 

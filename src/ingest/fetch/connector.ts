@@ -24,9 +24,7 @@ export interface ConnectorOptions {
  *
  * @throws ConfigError if caFile cannot be read or holds no certificate
  */
-export function guardedConnector(
-  options: ConnectorOptions,
-): buildConnector.connector {
+export function guardedConnector(options: ConnectorOptions): buildConnector.connector {
   const authorities = options.ca ?? [...rootCertificates, ...readCertificates(options.caFile)]
   const connectorOptions: buildConnector.BuildOptions = {
     timeout: options.connectTimeoutMs,

@@ -35,6 +35,7 @@ export interface OnBytes {
   readonly sha256: string
 }
 
+/** A decoded image, with what is known of its row. */
 export interface AfterDecode {
   readonly url?: string
   readonly caption: string
@@ -76,6 +77,7 @@ type HookOptions = Pick<FetchOptions, 'hooks' | 'blockUrls' | 'blockHashes'>
 /** Makes what stands for the URL or path of an image in a list. */
 type UrlDigest = (url: string) => string
 
+/** Lets every row pass. */
 export const NO_HOOKS: Hooks = createHooks([], undefined, undefined, () => '')
 
 /** True if one of them may find an image in a list, whose URL needs a digest then. */

@@ -58,7 +58,13 @@ export function createHostScheduler(options: SchedulerOptions): HostScheduler {
     const known = groups.get(name)
     if (known !== undefined) return known
     const tokens = burstOf(options)
-    const group = { active: 0, tokens, refilledAt: now(), pausedUntil: 0, waiting: new Set<Waiter>() }
+    const group = {
+      active: 0,
+      tokens,
+      refilledAt: now(),
+      pausedUntil: 0,
+      waiting: new Set<Waiter>(),
+    }
     groups.set(name, group)
     return group
   }

@@ -8,6 +8,7 @@ import { DeadlineError, withDeadline } from '../../system/deadline.ts'
 import type { FetchOptions } from './options.ts'
 import { createAddressRule, type AddressRule } from './guard.ts'
 
+/** One record of an answer. */
 export interface DnsAnswer {
   readonly address: string
   /** Seconds. */
@@ -17,6 +18,7 @@ export interface DnsAnswer {
 /** One question of one record type; rejects with an error whose `code` is one of node:dns. */
 export type DnsQuery = (host: string, family: 4 | 6) => Promise<readonly DnsAnswer[]>
 
+/** An address that the rule allows. */
 export interface ResolvedAddress {
   readonly address: string
   readonly family: 4 | 6
@@ -52,6 +54,7 @@ export interface ResolverDeps {
   readonly now?: () => number
 }
 
+/** Names to addresses; answers are kept for their time to live. */
 export interface Resolver {
   /**
    * The addresses of a name that the rule allows; never empty.
@@ -74,6 +77,7 @@ const MIN_TTL_S = 1
 // A name that does not exist, or whose servers are ill, is asked again after this long.
 const NEGATIVE_MS = { dns_nxdomain: 300_000, other: 5_000 }
 
+/** Asks nothing yet. */
 export function createResolver(
   options: ResolverOptions,
   rule: AddressRule,

@@ -19,6 +19,7 @@ export interface TransportOptions extends ConnectorOptions {
   readonly minRateGraceMs: number
 }
 
+/** Of one request; times in milliseconds. */
 export interface GetOptions {
   /** Aborted by the caller alone; the deadline is separate so that its failure has its own code. */
   readonly signal: AbortSignal
@@ -45,6 +46,7 @@ export interface GetOptions {
 /** Names in lower case; a repeated header is a list. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
+/** One answer, with its body as far as it was wanted. */
 export interface Response {
   readonly status: number
   readonly headers: ResponseHeaders
@@ -54,6 +56,7 @@ export interface Response {
   readonly tookMs: number
 }
 
+/** One request at a time per socket, and nothing but that. */
 export interface Transport {
   /** @throws SampleError; or the signal's reason when it is aborted */
   get(url: URL, options: GetOptions): Promise<Response>
@@ -66,6 +69,7 @@ const KEEP_ALIVE_MS = 1_000
 const MAX_DRAIN_BYTES = 16 * 1024
 const HEAD_BYTES = 32
 
+/** Keeps its sockets open for a moment, until it is closed. */
 export function createTransport(options: TransportOptions): Transport {
   const agent = new Agent({
     connect: guardedConnector(options),

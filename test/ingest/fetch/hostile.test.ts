@@ -302,7 +302,7 @@ describe('the fetcher answers', () => {
 })
 
 describe('deadlines', () => {
-  // Ends what the server would draw out for ever. The bound is loose: machines are slow.
+  // Ends what the server would draw out for ever: without, the test's own time is over.
   const withinDeadline = async (
     answer: Answer,
     over: Parameters<typeof makeLoader>[0],
@@ -310,9 +310,7 @@ describe('deadlines', () => {
   ) => {
     const server = await serve({ [path]: answer })
     const loader = makeLoader({ deadlineMs: 1_200, retries: 0, ...over })
-    const started = performance.now()
     const outcome = await outcomeOf(loader, server.url('/x.jpg'))
-    expect(performance.now() - started).toBeLessThan(15_000)
     return outcome.code
   }
 
@@ -366,13 +364,11 @@ describe('deadlines', () => {
       '/x.jpg': ok(),
     })
     const loader = makeLoader({ deadlineMs: 1_200 })
-    const started = performance.now()
 
     const outcomes = await Promise.all(
       Array.from({ length: 5 }, () => outcomeOf(loader, server.url('/x.jpg'))),
     )
 
-    expect(performance.now() - started).toBeLessThan(15_000)
     expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['robots_unreachable']))
     expect(server.paths()).toEqual([])
     expect(server.asked.filter(({ path }) => path === '/robots.txt')).toHaveLength(1)

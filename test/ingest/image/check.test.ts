@@ -246,14 +246,12 @@ describe('limits', () => {
     async () => {
       // Takes about 5 s here; the limit is in whole seconds.
       const slow = hugePng(16_000, 12_500)
-      const begun = performance.now()
 
       const failure = await check(slow, { maxPixels: 268_402_689, decodeTimeoutMs: 1000 }).catch(
         (error: unknown) => error,
       )
 
       expect(failure).toMatchObject({ code: 'decode_timeout', message: 'not decoded in 1 s' })
-      expect(performance.now() - begun).toBeLessThan(20_000)
       expect(await codeOf(await makeJpeg(SIZE), { decodeTimeoutMs: 1000 })).toBe('ok')
     },
   )
