@@ -1,7 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { startThread } from '../../src/system/worker.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../../src/nlp/extractor.ts'
 import { captionOptionsSchema, phraseOptionsSchema } from '../../src/nlp/options.ts'
+
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const never = new AbortController().signal
 const caption = captionOptionsSchema.parse({ minWords: 1 })
@@ -18,10 +21,10 @@ function real(threads: number): PhraseExtractor {
 }
 
 /** Its workers hang, die or throw at captions that say so; all others are their only phrase. */
-function poisoned(threads: number): PhraseExtractor {
+function poisoned(threads: number, timeoutMs = 300): PhraseExtractor {
   open = createPhraseExtractor(
     caption,
-    phraseOptionsSchema.parse({ timeoutMs: 300 }),
+    phraseOptionsSchema.parse({ timeoutMs }),
     threads,
     (options) => startThread({ path: './poisoned-worker', from: import.meta.url }, options),
   )
@@ -95,6 +98,17 @@ describe('createPhraseExtractor', () => {
     await expect(behind).rejects.toThrow('enough')
     await expect(extractor.extract(inputs('a'), controller.signal)).rejects.toThrow('enough')
     expect(await extractor.extract(inputs('b'), never)).toMatchObject([{ caption: 'b' }])
+  })
+
+  it('closes although a worker hangs', async () => {
+    const extractor = poisoned(1, 3_600_000)
+    await extractor.start()
+    const hanging = extractor.extract(inputs('HANG'), never)
+    hanging.catch(() => undefined)
+
+    await extractor.close()
+
+    await expect(hanging).rejects.toThrow('closed')
   })
 
   it('says that a worker does not start', async () => {

@@ -11,20 +11,10 @@ const silent = () => new Promise<never>(() => undefined)
 /** A controller that counts who listens to its signal. */
 function counting() {
   const controller = new AbortController()
-  const { signal } = controller
-  let listeners = 0
-  const [add, remove] = [signal.addEventListener, signal.removeEventListener]
-  vi.spyOn(signal, 'addEventListener').mockImplementation((...args: Parameters<typeof add>) => {
-    listeners++
-    add.apply(signal, args)
-  })
-  vi.spyOn(signal, 'removeEventListener').mockImplementation(
-    (...args: Parameters<typeof remove>) => {
-      listeners--
-      remove.apply(signal, args)
-    },
-  )
-  return { controller, listeners: () => listeners }
+  const added = vi.spyOn(controller.signal, 'addEventListener')
+  const removed = vi.spyOn(controller.signal, 'removeEventListener')
+  const listeners = () => added.mock.calls.length - removed.mock.calls.length
+  return { controller, listeners }
 }
 
 describe('withDeadline', () => {

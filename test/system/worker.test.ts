@@ -1,8 +1,11 @@
 import { Worker } from 'node:worker_threads'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { FatalError } from '../../src/core/errors.ts'
 import { startProcess, WorkerDied, WorkerHandle } from '../../src/system/worker.ts'
 import { echoProcess, echoThread } from './echo.ts'
+
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const SERVE = new URL('../../src/system/serve.ts', import.meta.url).href
 const TSX = new URL('../../node_modules/tsx/dist/esm/api/index.mjs', import.meta.url).href

@@ -6,7 +6,7 @@ import path from 'node:path'
 import tls from 'node:tls'
 import zlib from 'node:zlib'
 import sharp from 'sharp'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { CERTIFICATE, KEY } from '../../helpers/certificate.ts'
 import { startDnsServer } from '../../helpers/dns-server.ts'
 import { startGroundmill } from '../../helpers/groundmill.ts'
@@ -27,6 +27,9 @@ import { makeLoader, outcomeOf } from '../../helpers/image-loader.ts'
 import { makeJpeg } from '../../helpers/images.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 import { makeWebDataset } from '../../helpers/toy-web.ts'
+
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 let jpeg: Buffer
 beforeAll(async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { parseRobots } from '../../../src/ingest/fetch/robots.ts'
-import { parseTdmRep } from '../../../src/ingest/fetch/site-policy.ts'
 
 const wanted = { contentUsage: ['train-ai'], contentSignal: ['ai-train'] }
 const lines = (...text: string[]) => parseRobots(text.join('\n'), 'groundmill')
@@ -79,20 +78,5 @@ describe('parseRobots', () => {
     const robots = lines('User-agent: *', 'Content-Signal: search=no, ai-input=no, ai-train=yes')
 
     expect(robots.refusal('/x', wanted)).toBeUndefined()
-  })
-})
-
-describe('parseTdmRep', () => {
-  it('gives the reserved locations', () => {
-    const text = JSON.stringify([
-      { location: '/a/*', 'tdm-reservation': 1 },
-      { location: '/b', 'tdm-reservation': 0 },
-      { location: 7, 'tdm-reservation': 1 },
-      null,
-    ])
-
-    expect(parseTdmRep(text)).toEqual(['/a/*'])
-    expect(parseTdmRep('<html>')).toEqual([])
-    expect(parseTdmRep('{"location": "/"}')).toEqual([])
   })
 })

@@ -3,16 +3,21 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FatalError } from '../../../src/core/errors.ts'
-import { imageOptionsSchema } from '../../../src/ingest/image/options.ts'
+import { imageOptionsSchema, type ImageOptions } from '../../../src/ingest/image/options.ts'
 import { createImageProcesses } from '../../../src/ingest/image/processes.ts'
 import { makeJpeg } from '../../helpers/images.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
+
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const { signal } = new AbortController()
 
 /** Run in every process before its own code: images that say so end it, or keep it. */
 const PRELOADED = `
 if (process.argv[1]?.includes('image/process')) {
+  const startMs = Number(process.env.SLOW_START ?? 0)
+  if (startMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, startMs)
   const emit = process.emit
   process.emit = function (name, message, ...rest) {
     if (name === 'message') {
@@ -24,7 +29,7 @@ if (process.argv[1]?.includes('image/process')) {
   }
 }`
 
-function start(options: { readonly decodeTimeoutMs?: number } = {}) {
+function start(options: Partial<ImageOptions> = {}) {
   const processes = createImageProcesses({
     options: imageOptionsSchema.parse(options),
     input: { shortSide: 64, longSide: 128, padMultiple: 32 },
@@ -88,9 +93,10 @@ describe('processes for images', () => {
         }),
       )
     }
-    await vi.waitFor(async () => {
+    const isSet = async () => {
       expect(new Set(await policies())).toEqual(new Set([SCHED_BATCH]))
-    })
+    }
+    await vi.waitFor(isSet, { timeout: 60_000 })
   })
 
   it('lose one image to a crash, and no other', { timeout: 60_000 }, async () => {
@@ -98,7 +104,9 @@ describe('processes for images', () => {
     await processes.check(jpeg, signal)
 
     const outcomes = await Promise.allSettled(
-      [jpeg, marked('CRASH'), jpeg, marked('CRASH'), jpeg].map((bytes) => processes.check(bytes, signal)),
+      [jpeg, marked('CRASH'), jpeg, marked('CRASH'), jpeg].map((bytes) =>
+        processes.check(bytes, signal),
+      ),
     )
 
     expect(outcomes.map(({ status }) => status)).toEqual([
@@ -131,6 +139,28 @@ describe('processes for images', () => {
       reason: { code: 'decode_timeout', message: 'the decoder did not end' },
     })
     expect(outcomes[1]).toMatchObject({ status: 'fulfilled' })
+  })
+
+  it('have their time from when they are ready', async () => {
+    vi.stubEnv('SLOW_START', '3000')
+
+    // The start alone takes longer than two images may.
+    const { checked } = await start({ decodeTimeoutMs: 1000, decoders: 1 }).check(jpeg, signal)
+
+    expect(checked).toMatchObject({ width: 96 })
+  })
+
+  it('are not waited for by whoever aborts, nor at the end', async () => {
+    const processes = start({ decodeTimeoutMs: 3_600_000 })
+    const controller = new AbortController()
+    await processes.check(jpeg, signal)
+    const hanging = processes.check(marked('HANG'), controller.signal)
+
+    controller.abort(new Error('enough'))
+    await expect(hanging).rejects.toThrow('enough')
+    await processes.close()
+
+    await expect(processes.check(jpeg, signal)).rejects.toThrow('closed')
   })
 
   it('are fatal if they do not start', async () => {
