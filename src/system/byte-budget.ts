@@ -1,6 +1,8 @@
 // Bounds the bytes of bodies that a process holds, from the first that arrives until the image is in
 // the journal: many large bodies at once wait for each other, small ones hardly notice.
 
+import { untilCalled } from './deadline.ts'
+
 /** Memory for bodies, shared by all that arrive. */
 export interface ByteBudget {
   /** A share for one body; it counts from its first take. */
@@ -65,25 +67,21 @@ export function createByteBudget(limit: number): ByteBudget {
             grant(share, bytes)
             return undefined
           }
-          return new Promise((resolve, reject) => {
+          return untilCalled<void>(signal, (call) => {
             const leave = () => {
               queued--
               share.start = undefined
-              signal.removeEventListener('abort', onAbort)
-            }
-            const onAbort = () => {
-              leave()
-              reject(signal.reason as Error)
-              pump()
             }
             queued++
             share.wanted = bytes
             share.start = () => {
               leave()
-              resolve()
+              call()
             }
-            if (signal.aborted) onAbort()
-            else signal.addEventListener('abort', onAbort, { once: true })
+            return () => {
+              leave()
+              pump()
+            }
           })
         },
         keep: (bytes) => {

@@ -76,3 +76,27 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/**
+ * Waits for a turn.
+ *
+ * @param join queues the function that ends the wait, and returns how to leave the queue
+ * @throws the signal's reason when it is aborted, having left the queue
+ */
+export async function untilCalled<T>(
+  signal: AbortSignal,
+  join: (call: (value: T) => void) => () => void,
+): Promise<T> {
+  signal.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      leave()
+      reject(signal.reason as Error)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    const leave = join((value) => {
+      signal.removeEventListener('abort', onAbort)
+      resolve(value)
+    })
+  })
+}

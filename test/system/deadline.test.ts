@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import {
   DeadlineError,
   startDeadline,
+  untilCalled,
   untilAborted,
   withDeadline,
 } from '../../src/system/deadline.ts'
@@ -123,5 +124,37 @@ describe('untilAborted', () => {
     await untilAborted(Promise.reject(new Error('x')), controller.signal).catch(() => undefined)
 
     expect(listeners()).toBe(0)
+  })
+})
+
+describe('untilCalled', () => {
+  it('gives what it is called with, also at once', async () => {
+    const { controller, listeners } = counting()
+    const queue: ((value: number) => void)[] = []
+    const later = untilCalled<number>(controller.signal, (call) => {
+      queue.push(call)
+      return () => undefined
+    })
+    const now = untilCalled<number>(controller.signal, (call) => {
+      call(2)
+      return () => undefined
+    })
+
+    queue[0]?.(1)
+
+    expect(await Promise.all([later, now])).toEqual([1, 2])
+    expect(listeners()).toBe(0)
+  })
+  it('leaves the queue when it is aborted, and does not join it after', async () => {
+    const controller = new AbortController()
+    const leave = vi.fn()
+    const join = vi.fn(() => leave)
+    const waiting = untilCalled(controller.signal, join)
+
+    controller.abort(new Error('enough'))
+
+    await expect(waiting).rejects.toThrow('enough')
+    await expect(untilCalled(controller.signal, join)).rejects.toThrow('enough')
+    expect([join.mock.calls.length, leave.mock.calls.length]).toEqual([1, 1])
   })
 })

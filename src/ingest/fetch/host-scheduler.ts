@@ -2,6 +2,8 @@
 // server asked for. Groups take turns, so one slow host never holds up the others; a caller that
 // has many URLs in hand gets them interleaved by host without ordering them itself.
 
+import { untilCalled } from '../../system/deadline.ts'
+
 /** What requests are held to. */
 export interface SchedulerOptions {
   /** Requests in flight, all groups. */
@@ -122,25 +124,12 @@ export function createHostScheduler(options: SchedulerOptions): HostScheduler {
 
   return {
     acquire: (name, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) {
-          reject(signal.reason as Error)
-          return
-        }
+      untilCalled<Slot>(signal, (call) => {
         const group = groupOf(name)
-        const onAbort = () => {
-          group.waiting.delete(waiter)
-          reject(signal.reason as Error)
-        }
-        const waiter: Waiter = {
-          start: () => {
-            signal.removeEventListener('abort', onAbort)
-            resolve(slotOf(group))
-          },
-        }
+        const waiter: Waiter = { start: () => call(slotOf(group)) }
         group.waiting.add(waiter)
-        signal.addEventListener('abort', onAbort, { once: true })
         pump()
+        return () => group.waiting.delete(waiter)
       }),
     pause: (name, until) => {
       const group = groupOf(name)
