@@ -1,5 +1,6 @@
 import { loadConfig } from '../config.ts'
-import { diagnose, type Finding } from '../doctor/doctor.ts'
+import type { Check } from '../doctor/check.ts'
+import { diagnose } from '../doctor/doctor.ts'
 import { collect, positiveInt, type RegisterCommand } from './command.ts'
 
 interface Flags {
@@ -9,6 +10,7 @@ interface Flags {
   readonly json?: true
 }
 
+/** `groundmill doctor`; exits with 1 when a check fails. */
 export const registerDoctor: RegisterCommand = (program, io, finish) => {
   program
     .command('doctor')
@@ -24,7 +26,7 @@ export const registerDoctor: RegisterCommand = (program, io, finish) => {
     .addHelpText('after', '\nExample:\n  groundmill doctor configs/demo.yaml --rows 20')
     .action(async (file: string | undefined, flags: Flags) => {
       const config = await loadConfig(file, flags.set)
-      const findings: Finding[] = []
+      const findings: Check[] = []
       for await (const finding of diagnose(
         config,
         { rows: flags.rows, folder: flags.out },
@@ -38,7 +40,7 @@ export const registerDoctor: RegisterCommand = (program, io, finish) => {
     })
 }
 
-function format({ check, status, detail, advice }: Finding): string {
+function format({ check, status, detail, advice }: Check): string {
   const line = `${status.padEnd(5)}${check.padEnd(10)}${detail}\n`
   return advice === undefined || status === 'ok' ? line : `${line}${' '.repeat(15)}-> ${advice}\n`
 }

@@ -1,40 +1,19 @@
 // What is wrong here: the machine, the model and the first rows of the dataset, tried without
-// labelling. Every finding says what was seen and, unless it is fine, what to do.
+// labelling. Every check says what was seen and, unless it is fine, what to do.
 
-import { setMaxListeners } from 'node:events'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../config.ts'
-import { messageOf, SampleError } from '../core/errors.ts'
-import { retryOf, type ReasonCode } from '../core/reasons.ts'
 import type { Shard, SourceRow } from '../core/types.ts'
-import type { SourceReject } from '../ingest/source/source.ts'
-import { loadHooks } from '../ingest/fetch/hooks.ts'
-import { createImageLoader } from '../ingest/image/load.ts'
-import { openSource } from '../ingest/source/source.ts'
-import { createPhraseExtractor } from '../nlp/extractor.ts'
-import { createUrlDigest, randomUrlKey } from '../store/url-digest.ts'
+import { openSource, type SourceReject } from '../ingest/source/source.ts'
 import { describeTeacher, openTeacher } from '../teacher/open-teacher.ts'
-import {
-  checkEgress,
-  createAnswerLog,
-  judgeClock,
-  judgeResolver,
-  judgeRobots,
-  lookUpHosts,
-  type AnswerLog,
-  type Lookups,
-} from './check-network.ts'
-import { mapOrdered } from '../system/map-ordered.ts'
+import { createAnswerLog, judgeClock, judgeRobots, type AnswerLog } from './answers.ts'
+import { guard, type Check } from './check.ts'
+import { checkEgress } from './egress.ts'
+import { judgeResolver, lookUpHosts, type Lookups } from './resolver.ts'
+import { createLosses, judgeRows, tryRows, type Tried } from './rows.ts'
 
-export interface Finding {
-  readonly check: string
-  readonly status: 'ok' | 'warn' | 'fail'
-  readonly detail: string
-  /** What to do about it, in words. */
-  readonly advice?: string
-}
-
+/** What is tried, and where. */
 export interface DoctorOptions {
   /** Of the dataset, to be tried. */
   readonly rows: number
@@ -50,22 +29,22 @@ const MIN_FREE_GB = 5
 /** A teacher of 1 GB on a slow disk, or 100 rows of dead hosts, take less. */
 const LIMIT_MS = 120_000
 
-/** @returns findings in the order of the checks, as they come */
+/** @returns the checks in their order, as they come */
 export async function* diagnose(
   config: Config,
   { rows, folder, env = process.env, limitMs = LIMIT_MS }: DoctorOptions,
   signal: AbortSignal,
-): AsyncGenerator<Finding> {
-  const guarded = (check: string, run: () => Promise<Finding>) => guard(check, limitMs, run)
+): AsyncGenerator<Check> {
+  const limits = { limitMs, signal }
   yield checkNode()
-  yield await guarded('disk', () => checkDisk(folder))
-  yield await guarded('teacher', () => checkTeacher(config))
+  yield await guard('disk', limits, () => checkDisk(folder))
+  yield await guard('teacher', limits, () => checkTeacher(config))
   const log = createAnswerLog()
   yield* diagnoseDataset(config, { rows, env, limitMs, log }, signal)
   yield judgeClock(log)
 }
 
-function checkNode(): Finding {
+function checkNode(): Check {
   const { node } = process.versions
   const [major = 0, minor = 0] = node.split('.').map(Number)
   const isOld = major < 20 || (major === 20 && minor < 19)
@@ -75,7 +54,7 @@ function checkNode(): Finding {
     : { check: 'node', status: 'ok', detail }
 }
 
-async function checkDisk(folder: string): Promise<Finding> {
+async function checkDisk(folder: string): Promise<Check> {
   // The run folder may not be there yet: its first parent that is.
   let place = path.resolve(folder)
   while (!(await exists(place))) place = path.dirname(place)
@@ -94,7 +73,7 @@ async function exists(place: string): Promise<boolean> {
   )
 }
 
-async function checkTeacher({ teacher: options, prompt }: Config): Promise<Finding> {
+async function checkTeacher({ teacher: options, prompt }: Config): Promise<Check> {
   const { id, sha256 } = await describeTeacher(options)
   const notes: string[] = []
   const teacher = await openTeacher(options, prompt, (message) => notes.push(message))
@@ -117,15 +96,14 @@ async function* diagnoseDataset(
   config: Config,
   { rows: limit, env, limitMs, log }: DatasetOptions,
   signal: AbortSignal,
-): AsyncGenerator<Finding> {
+): AsyncGenerator<Check> {
   if (config.source === undefined) {
     const advice = 'give a config with a source: section to have the dataset tried'
     yield { check: 'dataset', status: 'ok', detail: 'none configured', advice }
     return
   }
   let items: readonly (SourceRow | SourceReject)[] = []
-  yield await guard('dataset', limitMs, async () => {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
+  yield await guard('dataset', { limitMs, signal }, async (within) => {
     const read = await readFirst(config, limit, within)
     items = read.items
     const detail = `${items.length} rows read; columns ${read.columns}`
@@ -139,7 +117,7 @@ async function* diagnoseDataset(
   const readable = items.filter((item): item is SourceRow => !('code' in item))
   const urls = readable.flatMap(({ image }) => (image.kind === 'url' ? image.url : []))
   let lookups: Lookups | undefined
-  yield await guard('egress', limitMs, async () => {
+  yield await guard('egress', { limitMs, signal }, async () => {
     lookups = await lookUpHosts(config.fetch, urls)
     return checkEgress(lookups, config.fetch, env)
   })
@@ -148,8 +126,8 @@ async function* diagnoseDataset(
   for (const item of items) if ('code' in item) losses.add(item.code, item.detail)
   let tried: Tried | undefined
   // The fetches end after the limit; this is for the phrases, which need no one but the processor.
-  yield await guard('rows', limitMs + LIMIT_MS, async () => {
-    tried = await tryRows(config, readable, { losses, log, limitMs }, signal)
+  yield await guard('rows', { limitMs: limitMs + LIMIT_MS, signal }, async (within) => {
+    tried = await tryRows(config, readable, { losses, log, limitMs }, within)
     return judgeRows(items.length, tried, losses.byCode)
   })
   signal.throwIfAborted()
@@ -187,157 +165,4 @@ async function firstShard(plan: AsyncIterable<Shard>, limit: number): Promise<Sh
     return { ...shard, end: Math.min(shard.end, shard.start + limit) }
   }
   return undefined
-}
-
-/** What became of rows, by code and, where sites refuse or are silent, by host. */
-function createLosses() {
-  const byCode = new Map<ReasonCode, string[]>()
-  const unreachable = new Set<string>()
-  const refusingHosts = new Set<string>()
-  let refusedRows = 0
-  return {
-    byCode: byCode as ReadonlyMap<ReasonCode, readonly string[]>,
-    add: (code: ReasonCode, detail: string, host?: string) => {
-      byCode.set(code, [...(byCode.get(code) ?? []), detail])
-      if (host === undefined) return
-      if (code === 'robots_unreachable') unreachable.add(host)
-      if (code !== 'robots_disallowed') return
-      refusingHosts.add(host)
-      refusedRows++
-    },
-    robots: () => ({ unreachable, refusingHosts, refusedRows }),
-  }
-}
-type Losses = ReturnType<typeof createLosses>
-
-interface Tried {
-  /** Rows that would reach the teacher. */
-  readonly kept: number
-  /** Rows that there was no time for. */
-  readonly late: number
-  /** Of a row with a URL, from its first request to its pixels; undefined: no image was had. */
-  readonly secondsPerImage: number | undefined
-}
-
-/** Phrases, fetch and check, as a run does them; the teacher is left out. */
-async function tryRows(
-  config: Config,
-  rows: readonly SourceRow[],
-  { losses, log, limitMs }: Pick<DatasetOptions, 'log' | 'limitMs'> & { readonly losses: Losses },
-  signal: AbortSignal,
-): Promise<Tried> {
-  const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
-  // Nothing is recorded here, so any key will do.
-  const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
-  // What may pass later is not waited for.
-  const fetch = { ...config.fetch, retries: 0, maxRetryAfterMs: 0 }
-  const images = createImageLoader(fetch, config.image, {
-    hooks,
-    deps: { onAnswer: log.onAnswer },
-  })
-  let [kept, late, fetched, seconds] = [0, 0, 0, 0]
-  try {
-    const results = await extractor.extract(rows, signal)
-    const phrased: SourceRow[] = []
-    for (const [index, row] of rows.entries()) {
-      const result = results[index]!
-      if ('code' in result) losses.add(result.code, result.detail)
-      else phrased.push({ ...row, caption: result.caption })
-    }
-    const within = AbortSignal.any([signal, AbortSignal.timeout(limitMs)])
-    setMaxListeners(0, within) // one listener per image in flight
-    const load = async (row: SourceRow) => {
-      const begun = performance.now()
-      try {
-        await images.load(row, within)
-        if (row.image.kind === 'url') {
-          fetched++
-          seconds += (performance.now() - begun) / 1000
-        }
-        return undefined
-      } catch (error) {
-        if (error instanceof SampleError) return error
-        signal.throwIfAborted()
-        if (within.aborted) return 'late' as const
-        throw error
-      }
-    }
-    for await (const error of mapOrdered(phrased, config.run.imagesAhead, load)) {
-      if (error === undefined) kept++
-      else if (error === 'late') late++
-      else losses.add(error.code, error.message, error.context.host)
-    }
-  } finally {
-    await Promise.all([extractor.close(), images.close()])
-  }
-  return { kept, late, secondsPerImage: fetched === 0 ? undefined : seconds / fetched }
-}
-
-function judgeRows(
-  count: number,
-  { kept, late }: Tried,
-  codes: ReadonlyMap<ReasonCode, readonly string[]>,
-): Finding {
-  const losses = [...codes].sort(([, a], [, b]) => b.length - a.length)
-  const list = losses.map(([code, details]) => `${code} ${details.length} (${details[0]})`)
-  const missed = late === 0 ? [] : [`${late} were not done in time`]
-  const detail = [`${kept} of ${count} would reach the teacher`, ...list, ...missed].join('; ')
-  const advice = [
-    ...losses.slice(0, 3).map(([code]) => adviceFor(code)),
-    ...(late === 0 ? [] : ['the network here is slow, or the hosts are: see egress and resolver']),
-  ].join('; ')
-  if (kept === 0) return { check: 'rows', status: 'fail', detail, advice }
-  if (kept < count / 2) return { check: 'rows', status: 'warn', detail, advice }
-  return { check: 'rows', status: 'ok', detail }
-}
-
-function adviceFor(code: ReasonCode): string {
-  if (code.startsWith('dns_')) {
-    return code === 'dns_nxdomain'
-      ? 'dns_nxdomain: these sites are gone, or there is no way out to the internet'
-      : `${code}: use a caching resolver on this machine (fetch.dnsServers)`
-  }
-  if (code.startsWith('connect_')) return `${code}: check the firewall and proxies of this machine`
-  if (code === 'deadline' || code === 'stalled') {
-    return `${code}: lower fetch.concurrency or raise fetch.deadlineMs`
-  }
-  if (code === 'addr_blocked') {
-    return 'addr_blocked: the URLs name private addresses; fetch.allowAddresses allows your own'
-  }
-  if (code.startsWith('file_'))
-    return `${code}: check source.imageRoot and the paths in the dataset`
-  if (code === 'phrases_none') return 'phrases_none: the captions name nothing that can be seen'
-  if (code.startsWith('robots_') || code === 'optout_header') {
-    return `${code}: the sites refuse; that is to be respected`
-  }
-  return retryOf(code) === 'never'
-    ? `${code}: such rows stay lost`
-    : `${code}: may pass; retry-failed tries again`
-}
-
-/** A check that throws, or does not end in time, is a finding, too. */
-async function guard(
-  check: string,
-  limitMs: number,
-  run: () => Promise<Finding>,
-): Promise<Finding> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Finding>((resolve) => {
-    timer = setTimeout(() => {
-      const detail = `not done in ${limitMs / 1000} s`
-      resolve({
-        check,
-        status: 'fail',
-        detail,
-        advice: 'something that this reads does not answer',
-      })
-    }, limitMs)
-  })
-  try {
-    return await Promise.race([run(), late])
-  } catch (error) {
-    return { check, status: 'fail', detail: messageOf(error) }
-  } finally {
-    clearTimeout(timer)
-  }
 }

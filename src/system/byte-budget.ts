@@ -1,6 +1,9 @@
 // Bounds the bytes of bodies that a process holds, from the first that arrives until the image is in
 // the journal: many large bodies at once wait for each other, small ones hardly notice.
 
+import { untilCalled } from './deadline.ts'
+
+/** Memory for bodies, shared by all that arrive. */
 export interface ByteBudget {
   /** A share for one body; it counts from its first take. */
   open(): ByteShare
@@ -8,6 +11,7 @@ export interface ByteBudget {
   held(): number
 }
 
+/** What one body holds of it. */
 export interface ByteShare {
   /**
    * Adds bytes to the share, at once or when others have given theirs back. The share that began
@@ -63,25 +67,21 @@ export function createByteBudget(limit: number): ByteBudget {
             grant(share, bytes)
             return undefined
           }
-          return new Promise((resolve, reject) => {
+          return untilCalled<void>(signal, (call) => {
             const leave = () => {
               queued--
               share.start = undefined
-              signal.removeEventListener('abort', onAbort)
-            }
-            const onAbort = () => {
-              leave()
-              reject(signal.reason as Error)
-              pump()
             }
             queued++
             share.wanted = bytes
             share.start = () => {
               leave()
-              resolve()
+              call()
             }
-            if (signal.aborted) onAbort()
-            else signal.addEventListener('abort', onAbort, { once: true })
+            return () => {
+              leave()
+              pump()
+            }
           })
         },
         keep: (bytes) => {

@@ -1,11 +1,13 @@
 // A few values kept while they are in use: footers, windows, indexes.
 
+/** Values by key; a failed one is forgotten. */
 export interface Cache<T> {
   /** The value under the key, made once however many ask; the longest unused leaves. */
   get(key: string, make: () => Promise<T>): Promise<T>
   clear(): void
 }
 
+/** @param size values kept */
 export function createCache<T>(size: number): Cache<T> {
   const entries = new Map<string, Promise<T>>()
   return {

@@ -1,5 +1,8 @@
 // Lets callers in, in order, while a count and a sum of weights stay under their limits.
 
+import { untilCalled } from './deadline.ts'
+
+/** A way in for a few at a time. */
 export interface WeightedGate {
   /** Resolves to the function that gives the place back; rejects with the signal's reason. */
   acquire(weight: number, signal: AbortSignal): Promise<() => void>
@@ -22,30 +25,17 @@ export function createWeightedGate(maxCount: number, maxWeight: number): Weighte
   }
   return {
     acquire: (asked, signal) =>
-      new Promise((resolve, reject) => {
+      untilCalled<() => void>(signal, (call) => {
         const weight = Math.min(asked, maxWeight)
-        const onAbort = () => {
-          waiting.delete(waiter)
-          reject(signal.reason as Error)
+        const release = () => {
+          count--
+          sum -= weight
+          pump()
         }
-        const waiter = {
-          weight,
-          start: () => {
-            signal.removeEventListener('abort', onAbort)
-            resolve(() => {
-              count--
-              sum -= weight
-              pump()
-            })
-          },
-        }
-        if (signal.aborted) {
-          reject(signal.reason as Error)
-          return
-        }
-        signal.addEventListener('abort', onAbort, { once: true })
+        const waiter = { weight, start: () => call(release) }
         waiting.add(waiter)
         pump()
+        return () => waiting.delete(waiter)
       }),
   }
 }

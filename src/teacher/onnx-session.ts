@@ -2,9 +2,8 @@
 
 import { availableParallelism } from 'node:os'
 import type { Transferable } from 'node:worker_threads'
-import { startWorker } from '../system/start-worker.ts'
 import type { Provider } from './options.ts'
-import { Thread } from '../system/thread.ts'
+import { startThread, WorkerHandle } from '../system/worker.ts'
 
 /** A tensor in messages; row-major. */
 export type TensorData =
@@ -12,14 +11,14 @@ export type TensorData =
   | { readonly type: 'int64'; readonly data: BigInt64Array; readonly dims: readonly number[] }
   | FloatTensor
 
-/** Row-major; all outputs are of this type. */
+/** Row-major; the only type of outputs. */
 export interface FloatTensor {
   readonly type: 'float32'
   readonly data: Float32Array
   readonly dims: readonly number[]
 }
 
-/** To the thread. */
+/** What the thread is asked; `open` once, first. */
 export type OnnxRequest =
   | {
       readonly kind: 'open'
@@ -37,7 +36,7 @@ export interface TensorInfo {
   readonly shape: readonly (number | string)[]
 }
 
-/** From the thread; in the order of the requests. */
+/** Its answers, one kind for each kind of request. */
 export type OnnxReply =
   | {
       readonly kind: 'opened'
@@ -46,14 +45,14 @@ export type OnnxReply =
     }
   | ({ readonly kind: 'ran' } & RunResult)
 
-/** Outputs of one run, by name. */
+/** What a graph gives for one batch. */
 export interface RunResult {
   readonly outputs: Readonly<Record<string, FloatTensor>>
   /** Time inside the runtime. */
   readonly milliseconds: number
 }
 
-/** An open graph in its thread. */
+/** An open graph. */
 export interface OnnxSession {
   readonly provider: Provider
   readonly inputs: readonly TensorInfo[]
@@ -69,7 +68,7 @@ export interface OnnxSession {
   close(): Promise<void>
 }
 
-/** Where and how a graph runs. */
+/** How a graph is opened. */
 export interface OnnxOptions {
   readonly provider: Provider
   /** Threads of the CPU provider; 0 for one per core. */
@@ -83,9 +82,8 @@ export async function openOnnx(
   file: string,
   { provider, threads, name }: OnnxOptions,
 ): Promise<OnnxSession> {
-  const worker = startWorker('./onnx-worker', import.meta.url)
-  const thread = new Thread<OnnxRequest, OnnxReply>(
-    worker,
+  const thread = new WorkerHandle<OnnxRequest, OnnxReply>(
+    startThread({ path: './onnx-worker', from: import.meta.url }),
     `the thread that runs ${name} (onnx-worker, provider ${provider})`,
   )
   let reply: OnnxReply
@@ -106,8 +104,8 @@ export async function openOnnx(
     inputs: reply.inputs,
     outputs: reply.outputs,
     async run(feeds) {
-      const buffers = Object.values(feeds).map(({ data }) => data.buffer as Transferable)
-      const result = await thread.request({ kind: 'run', feeds }, buffers)
+      const transfer = Object.values(feeds).map(({ data }) => data.buffer as Transferable)
+      const result = await thread.request({ kind: 'run', feeds }, { transfer })
       if (result.kind !== 'ran') throw new TypeError(`onnx-worker answered ${result.kind} to run`)
       return result
     },

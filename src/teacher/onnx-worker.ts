@@ -3,7 +3,7 @@
 
 import { performance } from 'node:perf_hooks'
 import ort from 'onnxruntime-node'
-import { serve, type Answer } from '../system/thread.ts'
+import { serve, type Handover } from '../system/serve.ts'
 import type { OnnxReply, OnnxRequest, TensorInfo } from './onnx-session.ts'
 
 // A provider that cannot be had is reported by the exception; the library would print it as well.
@@ -16,7 +16,7 @@ function infoOf(value: ort.InferenceSession.ValueMetadata): TensorInfo {
   return { name: value.name, type: value.type, shape: value.shape }
 }
 
-async function answer(request: OnnxRequest): Promise<Answer<OnnxReply>> {
+async function answer(request: OnnxRequest): Promise<Handover<OnnxReply>> {
   if (request.kind === 'open') {
     session = await ort.InferenceSession.create(request.file, {
       executionProviders: [request.provider],
@@ -54,6 +54,4 @@ async function answer(request: OnnxRequest): Promise<Answer<OnnxReply>> {
   }
 }
 
-serve<OnnxRequest, OnnxReply>(answer, async () => {
-  await session?.release()
-})
+serve<OnnxRequest, OnnxReply>(answer, { close: () => session?.release() })

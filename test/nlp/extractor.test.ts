@@ -1,9 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest'
-import { startWorker } from '../../src/system/start-worker.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { startThread } from '../../src/system/worker.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../../src/nlp/extractor.ts'
 import { captionOptionsSchema, phraseOptionsSchema } from '../../src/nlp/options.ts'
 
 const LONG = { tags: 'long' }
+
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
+
 const never = new AbortController().signal
 const caption = captionOptionsSchema.parse({ minWords: 1 })
 
@@ -19,12 +23,12 @@ function real(threads: number): PhraseExtractor {
 }
 
 /** Its workers hang, die or throw at captions that say so; all others are their only phrase. */
-function poisoned(threads: number): PhraseExtractor {
+function poisoned(threads: number, timeoutMs = 300): PhraseExtractor {
   open = createPhraseExtractor(
     caption,
-    phraseOptionsSchema.parse({ timeoutMs: 300 }),
+    phraseOptionsSchema.parse({ timeoutMs }),
     threads,
-    (options) => startWorker('./poisoned-worker', import.meta.url, options),
+    (options) => startThread({ path: './poisoned-worker', from: import.meta.url }, options),
   )
   return open
 }
@@ -98,9 +102,20 @@ describe('createPhraseExtractor', () => {
     expect(await extractor.extract(inputs('b'), never)).toMatchObject([{ caption: 'b' }])
   })
 
+  it('closes although a worker hangs', async () => {
+    const extractor = poisoned(1, 3_600_000)
+    await extractor.start()
+    const hanging = extractor.extract(inputs('HANG'), never)
+    hanging.catch(() => undefined)
+
+    await extractor.close()
+
+    await expect(hanging).rejects.toThrow('closed')
+  })
+
   it('says that a worker does not start', async () => {
     open = createPhraseExtractor(caption, phraseOptionsSchema.parse({}), 1, (options) =>
-      startWorker('./no-such-worker', import.meta.url, options),
+      startThread({ path: './no-such-worker', from: import.meta.url }, options),
     )
 
     await expect(open.extract(inputs('a'), never)).rejects.toThrow('does not start')

@@ -1,27 +1,19 @@
-// Speaks the protocol of phrase-worker.ts; hangs, dies or fails at the captions HANG, DIE and BUG.
+// Answers as phrase-worker.ts does; hangs, dies or fails at the captions HANG, DIE and BUG.
 
-import { parentPort, workerData } from 'node:worker_threads'
-import type { WorkerData, WorkerReply, WorkerRequest } from '../../src/nlp/extractor.ts'
+import type { PhraseRequest } from '../../src/nlp/extractor.ts'
 import type { PhraseResult } from '../../src/nlp/find-phrases.ts'
+import { serve } from '../../src/system/serve.ts'
 
-const progress = new Int32Array((workerData as WorkerData).progress)
-const reply = (message: WorkerReply) => parentPort!.postMessage(message)
-
-parentPort!.on('message', ({ inputs }: WorkerRequest) => {
-  const results: PhraseResult[] = []
-  for (const [index, { caption }] of inputs.entries()) {
-    Atomics.store(progress, 0, index)
+serve<PhraseRequest, readonly PhraseResult[]>(({ inputs, progress }) => {
+  const at = new Int32Array(progress)
+  const reply = inputs.map(({ caption }, index) => {
+    Atomics.store(at, 0, index)
     if (caption === 'HANG') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
     if (caption === 'DIE') process.exit(3)
-    if (caption === 'BUG') {
-      reply({ kind: 'bug', index, error: 'broken' })
-      return
-    }
+    if (caption === 'BUG') throw new Error('broken')
     const span = { start: 0, end: caption.length }
     const phrase = { ...span, text: caption, head: caption, lemma: caption }
-    results.push({ caption, phrases: [phrase], sourceSpans: [span] })
-  }
-  reply({ kind: 'done', results })
+    return { caption, phrases: [phrase], sourceSpans: [span] }
+  })
+  return { reply }
 })
-
-reply({ kind: 'ready' })

@@ -4,12 +4,14 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '../../core/errors.ts'
 
+/** URLs that are never asked for. */
 export interface UrlList {
   /** Of the file. */
   readonly name: string
   has(url: URL): boolean
 }
 
+/** Images that are never kept, by the hash of their bytes. */
 export interface HashList {
   readonly name: string
   has(bytes: Uint8Array): boolean

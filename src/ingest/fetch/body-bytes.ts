@@ -1,6 +1,7 @@
 // A body as it grows. Its chunks are copied: kept as they come, a body in chunks of one byte would take
 // a hundred times its size.
 
+/** The bytes so far, in few blocks. */
 export interface BodyBytes {
   readonly length: number
   append(chunk: Uint8Array): void

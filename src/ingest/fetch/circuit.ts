@@ -1,6 +1,7 @@
 // Leaves a host alone that failed several times in a row, so that a dead one costs seconds and not
 // a deadline per row; and one that asked for a longer pause than we wait.
 
+/** Which hosts are left alone, and for how long. */
 export interface Circuits {
   /** Milliseconds until the host may be asked again; 0 = now. One caller gets 0 to try a healed host. */
   remaining(host: string): number
@@ -19,6 +20,10 @@ interface State {
 // Far more hosts than are in flight; the longest unused leaves first.
 const MAX_HOSTS = 50_000
 
+/**
+ * @param failures in a row that open a host's circuit
+ * @param cooldownMs how long it stays open
+ */
 export function createCircuits(
   failures: number,
   cooldownMs: number,

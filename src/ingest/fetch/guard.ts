@@ -13,6 +13,7 @@ export function parseCidr(text: string): Cidr | undefined {
   return ipaddr.isValidCIDR(text) ? ipaddr.parseCIDR(text) : undefined
 }
 
+/** What a configuration says about addresses. */
 export interface AddressPolicy {
   /** CIDR blocks allowed whatever they are. */
   readonly allowAddresses: readonly string[]

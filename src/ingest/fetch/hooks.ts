@@ -35,6 +35,7 @@ export interface OnBytes {
   readonly sha256: string
 }
 
+/** A decoded image, with what is known of its row. */
 export interface AfterDecode {
   readonly url?: string
   readonly caption: string
@@ -45,16 +46,16 @@ export interface AfterDecode {
   readonly image: DecodedImage
 }
 
-type Answer = HookDecision | Promise<HookDecision>
+type Verdict = HookDecision | Promise<HookDecision>
 
 /** What a hook module exports. */
 export interface HookModule {
   readonly name: string
   /** Part of the run's identity: another version is another run. */
   readonly version: string
-  readonly beforeFetch?: (row: BeforeFetch) => Answer
-  readonly onBytes?: (image: OnBytes) => Answer | HookMatch | Promise<HookMatch>
-  readonly afterDecode?: (image: AfterDecode) => Answer
+  readonly beforeFetch?: (row: BeforeFetch) => Verdict
+  readonly onBytes?: (image: OnBytes) => Verdict | HookMatch | Promise<HookMatch>
+  readonly afterDecode?: (image: AfterDecode) => Verdict
 }
 
 /** All hooks and lists of a config. Each call throws SampleError for what may not be used. */
@@ -76,6 +77,7 @@ type HookOptions = Pick<FetchOptions, 'hooks' | 'blockUrls' | 'blockHashes'>
 /** Makes what stands for the URL or path of an image in a list. */
 type UrlDigest = (url: string) => string
 
+/** Lets every row pass. */
 export const NO_HOOKS: Hooks = createHooks([], undefined, undefined, () => '')
 
 /** True if one of them may find an image in a list, whose URL needs a digest then. */
@@ -131,7 +133,7 @@ function sha256(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex')
 }
 
-const hook = z.custom<(row: never) => Answer>((value) => typeof value === 'function', {
+const hook = z.custom<(row: never) => Verdict>((value) => typeof value === 'function', {
   error: 'must be a function',
 })
 const moduleSchema = z.object({

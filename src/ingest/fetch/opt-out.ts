@@ -2,6 +2,7 @@
 
 import { parsePreferences } from './robots.ts'
 
+/** Which headers refuse an image, from `fetch.optOut`. */
 export interface OptOutRules {
   /** Directives of X-Robots-Tag, lower case. */
   readonly xRobotsTag: readonly string[]

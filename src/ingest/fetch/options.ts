@@ -22,6 +22,7 @@ const optOutSchema = z.strictObject({
   contentSignal: z.array(z.string().toLowerCase()).default(['ai-train']),
 })
 
+/** The section `fetch:`. */
 export const fetchOptionsSchema = z.strictObject({
   /** URL or e-mail address of whoever runs this, sent in the user agent so that a site can complain. */
   contact: z
@@ -139,4 +140,5 @@ export const fetchVolatile: readonly string[] = [
   'ipv6',
 ]
 
+/** With defaults filled in. */
 export type FetchOptions = z.output<typeof fetchOptionsSchema>

@@ -4,9 +4,11 @@
 import { promises as dns } from 'node:dns'
 import os from 'node:os'
 import { SampleError, messageOf } from '../../core/errors.ts'
+import { DeadlineError, withDeadline } from '../../system/deadline.ts'
 import type { FetchOptions } from './options.ts'
 import { createAddressRule, type AddressRule } from './guard.ts'
 
+/** One record of an answer. */
 export interface DnsAnswer {
   readonly address: string
   /** Seconds. */
@@ -16,6 +18,7 @@ export interface DnsAnswer {
 /** One question of one record type; rejects with an error whose `code` is one of node:dns. */
 export type DnsQuery = (host: string, family: 4 | 6) => Promise<readonly DnsAnswer[]>
 
+/** An address that the rule allows. */
 export interface ResolvedAddress {
   readonly address: string
   readonly family: 4 | 6
@@ -51,6 +54,7 @@ export interface ResolverDeps {
   readonly now?: () => number
 }
 
+/** Names to addresses; answers are kept for their time to live. */
 export interface Resolver {
   /**
    * The addresses of a name that the rule allows; never empty.
@@ -73,6 +77,7 @@ const MIN_TTL_S = 1
 // A name that does not exist, or whose servers are ill, is asked again after this long.
 const NEGATIVE_MS = { dns_nxdomain: 300_000, other: 5_000 }
 
+/** Asks nothing yet. */
 export function createResolver(
   options: ResolverOptions,
   rule: AddressRule,
@@ -160,7 +165,7 @@ async function allAnswers(host: string, options: Questions): Promise<FamilyAnswe
   }
   const families: readonly (4 | 6)[] = options.ipv6 ? [4, 6] : [4]
   const asked = families.map((family) =>
-    withTimeout(options.query(host, family), options.timeoutMs, host).then((list) =>
+    withDeadline(options.timeoutMs, undefined, () => options.query(host, family)).then((list) =>
       list.map((answer) => ({ ...answer, family })),
     ),
   )
@@ -179,7 +184,9 @@ async function allAnswers(host: string, options: Questions): Promise<FamilyAnswe
 }
 
 function dnsError(host: string, cause: unknown): SampleError {
-  if (cause instanceof SampleError) return cause
+  if (cause instanceof DeadlineError) {
+    return new SampleError('dns_timeout', `${host}: no answer in ${cause.ms} ms`, { host })
+  }
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const context = { host, cause }
   const detail = `${host}: ${code === '' ? messageOf(cause) : code}`
@@ -189,18 +196,4 @@ function dnsError(host: string, cause: unknown): SampleError {
   }
   if (code === 'ETIMEOUT') return new SampleError('dns_timeout', detail, context)
   return new SampleError('dns_servfail', detail, context)
-}
-
-async function withTimeout<T>(promise: Promise<T>, timeoutMs: number, host: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new SampleError('dns_timeout', `${host}: no answer in ${timeoutMs} ms`, { host }))
-    }, timeoutMs)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -3,6 +3,7 @@
 
 import { matchesPath, normalisePath } from './path-pattern.ts'
 
+/** Which preferences count as a refusal; names in lower case. */
 export interface RobotsPreferences {
   /** Categories of Content-Usage that refuse when their value is "n". */
   readonly contentUsage: readonly string[]
@@ -10,6 +11,7 @@ export interface RobotsPreferences {
   readonly contentSignal: readonly string[]
 }
 
+/** What a robots.txt says to us. */
 export interface Robots {
   /** Whether the path with its query may be fetched: the longest rule wins, Allow wins a tie. */
   isAllowed(path: string): boolean

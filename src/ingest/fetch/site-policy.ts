@@ -12,6 +12,7 @@ import { parseRobots, type Robots } from './robots.ts'
  */
 export type FetchText = (url: URL, maxBytes: number) => Promise<string | null>
 
+/** What sites say about themselves. */
 export interface SitePolicies {
   /**
    * Returns if the URL may be fetched and used.
@@ -44,6 +45,7 @@ const MAX_TDM_BYTES = 256 * 1024
 // Failures on the way to the site that every row of it would meet as well: they keep their code.
 const UNREACHED = /^(dns_|connect_|tls_|addr_|url_|redirect_blocked|host_)/
 
+/** @param token our product token, by which robots.txt names us */
 export function createSitePolicies(
   options: Pick<FetchOptions, 'robots' | 'optOut'>,
   token: string,

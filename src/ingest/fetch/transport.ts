@@ -1,31 +1,25 @@
 // One request over one checked connection: no redirects, no decompression, no proxy, no cookies.
 // Every limit of the options holds here, and every way to fail has its code.
 
-import { readFileSync } from 'node:fs'
-import { createSecureContext, rootCertificates } from 'node:tls'
-import { Agent, buildConnector, request, errors as undici, type Dispatcher } from 'undici'
-import { ConfigError, SampleError, messageOf } from '../../core/errors.ts'
+import { Agent, request, errors as undici, type Dispatcher } from 'undici'
+import { SampleError, messageOf } from '../../core/errors.ts'
 import { createBodyBytes } from './body-bytes.ts'
 import type { ByteShare } from '../../system/byte-budget.ts'
-import { isAddress, stripBrackets, type AddressRule } from './guard.ts'
-import type { ResolvedAddress, Resolver } from './resolver.ts'
+import { untilAborted } from '../../system/deadline.ts'
+import { guardedConnector, type ConnectorOptions } from './connector.ts'
+import { isAddress } from './guard.ts'
 
-export interface TransportOptions {
+/** Who asks, and what a request may take; times in milliseconds. */
+export interface TransportOptions extends ConnectorOptions {
   readonly userAgent: string
   /** Sockets per origin. */
   readonly perHost: number
-  readonly connectTimeoutMs: number
   readonly headersTimeoutMs: number
   readonly minBytesPerSecond: number
   readonly minRateGraceMs: number
-  readonly rule: AddressRule
-  readonly resolver: Resolver
-  /** PEM certificates to trust instead of the built-in list and `caFile`. */
-  readonly ca?: string | undefined
-  /** File with PEM certificates to trust beside the built-in list. */
-  readonly caFile?: string | undefined
 }
 
+/** Of one request; times in milliseconds. */
 export interface GetOptions {
   /** Aborted by the caller alone; the deadline is separate so that its failure has its own code. */
   readonly signal: AbortSignal
@@ -52,6 +46,7 @@ export interface GetOptions {
 /** Names in lower case; a repeated header is a list. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
+/** One answer, with its body as far as it was wanted. */
 export interface Response {
   readonly status: number
   readonly headers: ResponseHeaders
@@ -61,6 +56,7 @@ export interface Response {
   readonly tookMs: number
 }
 
+/** One request at a time per socket, and nothing but that. */
 export interface Transport {
   /** @throws SampleError; or the signal's reason when it is aborted */
   get(url: URL, options: GetOptions): Promise<Response>
@@ -73,6 +69,7 @@ const KEEP_ALIVE_MS = 1_000
 const MAX_DRAIN_BYTES = 16 * 1024
 const HEAD_BYTES = 32
 
+/** Keeps its sockets open for a moment, until it is closed. */
 export function createTransport(options: TransportOptions): Transport {
   const agent = new Agent({
     connect: guardedConnector(options),
@@ -89,75 +86,6 @@ export function createTransport(options: TransportOptions): Transport {
     get: (url, get) => getOnce(agent, url, get, options),
     close: () => agent.destroy(),
   }
-}
-
-/**
- * Connects to checked addresses only. A literal never reaches the lookup hook, so it is judged here;
- * a name is resolved by our resolver alone, whose answers are checked, and the socket gets those.
- *
- * @throws ConfigError if caFile cannot be read or holds no certificate
- */
-export function guardedConnector(
-  options: Pick<TransportOptions, 'connectTimeoutMs' | 'rule' | 'resolver' | 'ca' | 'caFile'>,
-): buildConnector.connector {
-  const authorities = options.ca ?? [...rootCertificates, ...readCertificates(options.caFile)]
-  const connectorOptions: buildConnector.BuildOptions = {
-    timeout: options.connectTimeoutMs,
-    allowH2: false,
-    lookup: (host, { all, family }, callback) => {
-      options.resolver.resolve(host).then(
-        (addresses) => {
-          const fitting = addresses.filter((entry) => fits(entry, family))
-          const first = fitting[0]
-          if (first === undefined)
-            callback(new Error(`no address of family ${family} for ${host}`), '')
-          else if (all === true) callback(null, [...fitting])
-          else callback(null, first.address, first.family)
-        },
-        (error: unknown) => {
-          callback(error as NodeJS.ErrnoException, '')
-        },
-      )
-    },
-  }
-  const connectPlain = buildConnector(connectorOptions)
-  let connectSecure: buildConnector.connector | undefined
-  const connect: buildConnector.connector = (target, callback) => {
-    if (target.protocol !== 'https:') {
-      connectPlain(target, callback)
-      return
-    }
-    // Made once, since to parse the list takes 40 ms; and given, because Node's own default has the
-    // certificates of NODE_EXTRA_CA_CERTS in it.
-    connectSecure ??= buildConnector({
-      ...connectorOptions,
-      secureContext: createSecureContext({ ca: authorities }),
-    })
-    connectSecure(target, callback)
-  }
-  return (target, callback) => {
-    const host = stripBrackets(target.hostname)
-    const reason = isAddress(host) ? options.rule(host) : undefined
-    if (reason === undefined) connect(target, callback)
-    else callback(new SampleError('addr_blocked', `${host} is ${reason}`, { host }), null)
-  }
-}
-
-function readCertificates(file: string | undefined): string[] {
-  if (file === undefined) return []
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new ConfigError(`fetch.caFile: ${messageOf(error)}`, { cause: error })
-  }
-  if (text.includes('-----BEGIN CERTIFICATE-----')) return [text]
-  throw new ConfigError(`fetch.caFile: ${file} holds no certificate in PEM`)
-}
-
-function fits(entry: ResolvedAddress, family: number | string | undefined): boolean {
-  if (family === undefined || family === 0) return true
-  return entry.family === (family === 'IPv4' ? 4 : family === 'IPv6' ? 6 : family)
 }
 
 /** What the request was doing when it failed: the same broken socket means different things. */
@@ -212,7 +140,7 @@ async function getOnce(
   try {
     // Resolved ahead of the connect, so that a slow resolver is not taken for a slow server.
     if (!isAddress(url.hostname)) {
-      await abortable(options.resolver.resolve(url.hostname), controller.signal)
+      await untilAborted(options.resolver.resolve(url.hostname), controller.signal)
     }
     return await exchange(agent, url, get, options, { controller, progress, clock })
   } catch (error) {
@@ -315,23 +243,6 @@ export function contentEncoding(headers: ResponseHeaders): string | undefined {
   const value = headers['content-encoding']
   const name = (typeof value === 'string' ? value : (value ?? []).join()).trim().toLowerCase()
   return name === '' || name === 'identity' ? undefined : name
-}
-
-/** Rejects when the signal is aborted, without waiting for the promise. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  let stop: (() => void) | undefined
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => {
-      reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', stop, { once: true })
-  })
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop)
-  }
 }
 
 const REFUSED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES'])

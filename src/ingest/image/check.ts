@@ -13,6 +13,7 @@ import { readJpegHeader } from './jpeg-header.ts'
 import { checkSniffed, isComplete, type DecodableFormat } from './sniff.ts'
 import { createWeightedGate } from '../../system/weighted-gate.ts'
 
+/** Judges images by their bytes. */
 export interface ImageChecker {
   /**
    * @param use gets the pixels; they are counted until it returns, so it must not keep them
@@ -48,6 +49,7 @@ function prepareSharp(formats: readonly DecodableFormat[]): void {
 }
 let prepared = false
 
+/** Checks at most `decoders` images at once, in the memory that one may take. */
 export function createImageChecker(options: ImageOptions): ImageChecker {
   prepareSharp(options.formats)
   // At most `decoders` at once, and together no more memory than one image may take.

@@ -14,7 +14,9 @@ export interface JpegHeader {
 const SOF0 = 0xc0
 const SOF1 = 0xc1
 const SOF2 = 0xc2
+/** Start of scan. */
 export const SOS = 0xda
+/** End of image. */
 export const EOI = 0xd9
 const APP1 = 0xe1
 const APP14 = 0xee

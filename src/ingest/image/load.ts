@@ -54,6 +54,7 @@ export interface ImageLoader {
   close(): Promise<void>
 }
 
+/** What a loader may have beside its options. */
 export interface LoaderParts {
   readonly hooks?: Hooks
   /** What images are fitted to; absent: they are checked alone. */
@@ -61,6 +62,7 @@ export interface LoaderParts {
   readonly deps?: FetcherDeps
 }
 
+/** Starts its processes with the first image. */
 export function createImageLoader(
   fetch: FetchOptions,
   image: ImageOptions,
@@ -103,7 +105,7 @@ export function createImageLoader(
   }
   const check: ImageLoader['check'] = async (encoded, signal, row) => {
     signal.throwIfAborted()
-    const { checked, decoded } = await processes.check(encoded)
+    const { checked, decoded } = await processes.check(encoded, signal)
     if (row !== undefined && decoded !== undefined) {
       const { sha256, dhash } = checked
       await hooks.afterDecode({ caption: row.caption, sha256, dhash, image: decoded }, row.image)

@@ -2,8 +2,10 @@
 
 import { z } from 'zod'
 
+/** What can be decoded. */
 export const imageFormats = ['jpg', 'png', 'webp', 'gif', 'avif', 'tiff'] as const
 
+/** The section `image:`; sizes in pixels or bytes, times in milliseconds. */
 export const imageOptionsSchema = z.strictObject({
   /** px, of the upright image. */
   minSide: z.number().int().min(1).default(32),
@@ -22,6 +24,8 @@ export const imageOptionsSchema = z.strictObject({
   decoders: z.number().int().min(1).max(64).default(4),
 })
 
+/** Options that change no result, so they are no part of the identity of a run. */
 export const imageVolatile: readonly string[] = ['decodeTimeoutMs', 'processes', 'decoders']
 
+/** With defaults filled in. */
 export type ImageOptions = z.output<typeof imageOptionsSchema>

@@ -3,9 +3,10 @@
 
 import { setMaxListeners } from 'node:events'
 import fs from 'node:fs'
-import { messageOf, SampleError } from '../../core/errors.ts'
+import { SampleError } from '../../core/errors.ts'
 import { fitImage } from '../../core/model-input.ts'
 import { giveWay, letThreadsFinish } from '../../system/priority.ts'
+import { serve, type Handover } from '../../system/serve.ts'
 import type { FilePart } from '../../core/types.ts'
 import { dropped, tuneV8 } from '../../system/v8.ts'
 import { readPart } from '../../system/read-part.ts'
@@ -21,7 +22,7 @@ const checker = createImageChecker(options)
 const { signal } = new AbortController()
 setMaxListeners(0, signal) // one per image that waits for its turn
 
-async function answer({ id, encoded }: ImageRequest): Promise<ImageReply> {
+async function answer(encoded: ImageRequest): Promise<Handover<ImageReply>> {
   try {
     const bytes = encoded instanceof Uint8Array ? encoded : readFrom(encoded)
     const {
@@ -34,18 +35,12 @@ async function answer({ id, encoded }: ImageRequest): Promise<ImageReply> {
       ...(withPixels ? { decoded } : {}),
     }))
     const { decoded, ...input } = used
-    return {
-      id,
-      image: {
-        checked: { ...facts, ...input, ...(isReencoded ? { reencoded: stored } : {}) },
-        ...(decoded === undefined ? {} : { decoded }),
-      },
-    }
+    const checked = { ...facts, ...input, ...(isReencoded ? { reencoded: stored } : {}) }
+    return { reply: { checked, ...(decoded === undefined ? {} : { decoded }) } }
   } catch (error) {
     void dropped(encoded.length)
-    return error instanceof SampleError
-      ? { id, code: error.code, detail: error.message }
-      : { id, error: messageOf(error) }
+    if (!(error instanceof SampleError)) throw error
+    return { reply: { code: error.code, detail: error.message } }
   }
 }
 
@@ -58,14 +53,4 @@ function readFrom({ path, offset, length }: FilePart): Uint8Array {
   }
 }
 
-process.on('message', (request: ImageRequest) => {
-  void answer(request).then((reply) => {
-    if (process.connected) process.send?.(reply)
-  })
-})
-process.send?.(true satisfies ImageReply)
-process.on('disconnect', () => {
-  process.exit()
-})
-// A terminal sends its signals to the whole group; whoever started this process ends it.
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined)
+serve<ImageRequest, ImageReply>(answer, { overlap: true })

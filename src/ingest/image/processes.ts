@@ -2,15 +2,13 @@
 // blocks back at once, which it can only be told before a process starts; and an image at which the decoder
 // crashes or hangs costs a row, not the run.
 
-import { fork, type ChildProcess } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import pLimit from 'p-limit'
-import { FatalError, messageOf, SampleError } from '../../core/errors.ts'
+import { FatalError, SampleError } from '../../core/errors.ts'
 import type { ModelInput } from '../../core/model-input.ts'
 import type { ReasonCode } from '../../core/reasons.ts'
-import { typescriptLoader } from '../../system/start-worker.ts'
 import type { CheckedImage, DecodedImage, FilePart } from '../../core/types.ts'
+import { createPool } from '../../system/pool.ts'
+import { startProcess, WorkerDied, WorkerHandle } from '../../system/worker.ts'
 import type { ImageOptions } from './options.ts'
 
 /** What all requests to a process share. */
@@ -22,34 +20,28 @@ export interface ImageProcessData {
   readonly withPixels: boolean
 }
 
-export interface ImageRequest {
-  readonly id: number
-  readonly encoded: Uint8Array | FilePart
-}
+/** What a process is asked: encoded bytes, or where they lie. */
+export type ImageRequest = Uint8Array | FilePart
 
+/** What is kept of an image. */
 export interface ProcessedImage {
   readonly checked: CheckedImage
   readonly decoded?: DecodedImage
 }
 
-/** `true` once, when the process is ready. */
-export type ImageReply = true | AnswerToRequest
+/** What a process answers: the image, or why it is none. */
+export type ImageReply = ProcessedImage | { readonly code: ReasonCode; readonly detail: string }
 
-type AnswerToRequest = { readonly id: number } & (
-  | { readonly image: ProcessedImage }
-  | { readonly code: ReasonCode; readonly detail: string }
-  /** A bug. */
-  | { readonly error: string }
-)
-
+/** The decoder, out of harm's way. */
 export interface ImageProcesses {
   /**
    * `createImageChecker`'s check, then `fitImage`.
    *
    * @throws SampleError as both do; decode_error or decode_timeout for an image that ends its process or
-   *   keeps it; FatalError when processes do not start
+   *   keeps it; FatalError when processes do not start; the signal's reason as soon as it is aborted
    */
-  check(encoded: Uint8Array | FilePart): Promise<ProcessedImage>
+  check(encoded: ImageRequest, signal: AbortSignal): Promise<ProcessedImage>
+  /** Ends the processes, whatever they are at. */
   close(): Promise<void>
 }
 
@@ -61,171 +53,57 @@ const ENVIRONMENT = {
   MALLOC_TRIM_THRESHOLD_: String(16 * 2 ** 20),
 }
 
+/** Far above what a start takes on a machine that has too much to do. */
+const START_MS = 300_000
+const NAME = 'the process for images'
+
 /** Starts processes with the first images. */
 export function createImageProcesses(data: ImageProcessData): ImageProcesses {
   const { processes: count, decoders, decodeTimeoutMs } = data.options
-  const running = new Set<ImageProcess>()
-  const places = Array.from({ length: count }, () => ({
-    process: undefined as ImageProcess | undefined,
-    limit: pLimit(decoders),
-  }))
-  let isClosed = false
-  const start = () => {
-    // A shard that was given up may still ask; a process started for it would keep the program alive.
-    if (isClosed) throw new Error('the processes for images are closed')
-    const started = new ImageProcess(data)
-    running.add(started)
-    void started.ended.then(() => running.delete(started))
-    return started
+  const env = {
+    ...ENVIRONMENT,
+    // Threads that decode. More than cores only get in each other's way.
+    UV_THREADPOOL_SIZE: String(Math.min(decoders, availableParallelism())),
   }
-  // Images that were in a process that died, each in one of its own.
-  const alone = pLimit(1)
-  const checkAlone = (encoded: Uint8Array | FilePart) =>
-    alone(async () => {
-      const process = start()
-      try {
-        return await process.check(encoded, 2 * decodeTimeoutMs)
-      } catch (error) {
-        if (!(error instanceof ProcessDied)) throw error
-        const code = error.hung ? 'decode_timeout' : 'decode_error'
-        throw new SampleError(code, `the decoder ${error.message}`, { cause: error })
-      } finally {
-        await process.close()
-      }
-    })
+  const start = () => {
+    const process = startProcess({ path: './process', from: import.meta.url }, data, env)
+    return new WorkerHandle<ImageRequest, ImageReply>(process, NAME, START_MS)
+  }
+  const name = 'the pool of processes for images'
+  const pool = createPool({ name, count, each: decoders, start })
+  // Images that were in a process that died, one at a time, so that the one to blame is known.
+  const alone = createPool({ name, count: 1, each: 1, start })
   return {
-    check: (encoded) => {
-      const place = places.reduce((best, next) => (load(next) < load(best) ? next : best))
-      return place.limit(async () => {
-        if (place.process?.isAlive !== true) place.process = start()
-        try {
-          // Large images are decoded one after another.
-          return await place.process.check(encoded, (decoders + 1) * decodeTimeoutMs)
-        } catch (error) {
-          if (!(error instanceof ProcessDied)) throw error
-          return checkAlone(encoded)
-        }
-      })
+    check: async (encoded, signal) => {
+      // Large images are decoded one after another.
+      const together = { timeoutMs: (decoders + 1) * decodeTimeoutMs, signal }
+      try {
+        return imageOf(await pool.run(encoded, together))
+      } catch (error) {
+        checkStarted(error)
+      }
+      try {
+        return imageOf(await alone.run(encoded, { timeoutMs: 2 * decodeTimeoutMs, signal }))
+      } catch (error) {
+        const { hung, ending } = checkStarted(error)
+        const code = hung ? 'decode_timeout' : 'decode_error'
+        throw new SampleError(code, `the decoder ${ending}`, { cause: error })
+      }
     },
     close: async () => {
-      isClosed = true
-      await Promise.all([...running].map((process) => process.close()))
+      await Promise.all([pool.close(), alone.close()])
     },
   }
 }
 
-function load({ limit }: { readonly limit: ReturnType<typeof pLimit> }): number {
-  return limit.activeCount + limit.pendingCount
+function imageOf(reply: ImageReply): ProcessedImage {
+  if ('code' in reply) throw new SampleError(reply.code, reply.detail)
+  return reply
 }
 
-/** The process ended without an answer. */
-class ProcessDied extends Error {
-  /** It was ended because it did not answer in time. */
-  readonly hung: boolean
-
-  constructor(message: string, hung: boolean) {
-    super(message)
-    this.hung = hung
-  }
-}
-
-interface Waiting {
-  readonly resolve: (image: ProcessedImage) => void
-  readonly reject: (error: Error) => void
-}
-
-const MAX_STDERR = 2_000
-
-class ImageProcess {
-  readonly ended: Promise<void>
-  readonly #child: ChildProcess
-  readonly #waiting = new Map<number, Waiting>()
-  #nextId = 0
-  #hasStarted = false
-  #hung = false
-  #isClosing = false
-  #stderr = ''
-
-  constructor(data: ImageProcessData) {
-    const isBuilt = import.meta.url.endsWith('.js')
-    const file = new URL(isBuilt ? './process.js' : './process.ts', import.meta.url)
-    this.#child = fork(fileURLToPath(file), [JSON.stringify(data)], {
-      execArgv: isBuilt ? [] : ['--import', typescriptLoader()],
-      env: {
-        ...process.env,
-        ...ENVIRONMENT,
-        // Threads that decode. More than cores only get in each other's way.
-        UV_THREADPOOL_SIZE: String(Math.min(data.options.decoders, availableParallelism())),
-      },
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    })
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-MAX_STDERR)
-    })
-    this.#child.on('message', (reply: ImageReply) => {
-      if (reply === true) this.#hasStarted = true
-      else this.#settle(reply)
-    })
-    this.ended = new Promise((resolve) => {
-      this.#child.on('error', (error) => {
-        this.#end(messageOf(error)) // it could not be started
-        resolve()
-      })
-      this.#child.on('exit', (code, signal) => {
-        this.#end(signal ?? `code ${code}`)
-        resolve()
-      })
-    })
-  }
-
-  get isAlive(): boolean {
-    return this.#child.connected
-  }
-
-  /** @throws ProcessDied, SampleError, FatalError */
-  async check(encoded: Uint8Array | FilePart, timeoutMs: number): Promise<ProcessedImage> {
-    const id = this.#nextId++
-    const timer = setTimeout(() => {
-      this.#hung = true
-      this.#child.kill('SIGKILL')
-    }, timeoutMs)
-    try {
-      return await new Promise<ProcessedImage>((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject })
-        // Whatever cannot be sent, the process is about to end, or has: that is told by its end.
-        this.#child.send({ id, encoded } satisfies ImageRequest, () => undefined)
-      })
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  async close(): Promise<void> {
-    this.#isClosing = true
-    if (this.#child.connected) this.#child.disconnect()
-    await this.ended
-  }
-
-  #settle(reply: AnswerToRequest): void {
-    const waiting = this.#waiting.get(reply.id)
-    this.#waiting.delete(reply.id)
-    if ('image' in reply) waiting?.resolve(reply.image)
-    else if ('code' in reply) waiting?.reject(new SampleError(reply.code, reply.detail))
-    else waiting?.reject(new Error(reply.error))
-  }
-
-  #end(how: string): void {
-    const text = this.#stderr.trim().split('\n').at(-1) ?? ''
-    const message = this.#hung
-      ? 'did not end'
-      : `ended with ${how}${text === '' ? '' : `: ${text}`}`
-    // If it never began to work, the images are not to blame.
-    const error =
-      this.#hasStarted || this.#hung || this.#isClosing
-        ? new ProcessDied(message, this.#hung)
-        : new FatalError(`the process for images ${message}`)
-    for (const { reject } of this.#waiting.values()) reject(error)
-    this.#waiting.clear()
-  }
+/** @returns the death, if an image may be to blame for it; throws everything else */
+function checkStarted(error: unknown): WorkerDied {
+  if (!(error instanceof WorkerDied)) throw error
+  if (error.wasReady) return error
+  throw new FatalError(`${NAME} ${error.ending}`, { cause: error })
 }

@@ -6,6 +6,7 @@ import type { ImageOptions, imageFormats } from './options.ts'
 /** A format that can be decoded when the options allow it. */
 export type DecodableFormat = (typeof imageFormats)[number]
 
+/** What bytes can be told to be. */
 export type SniffedFormat = DecodableFormat | 'svg' | 'heic' | 'bmp' | 'ico' | 'jxl' | 'jp2' | 'psd'
 
 /**

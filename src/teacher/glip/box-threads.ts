@@ -1,8 +1,8 @@
 // The pool of threads that turn the graph's outputs into boxes.
 
 import type { Transferable } from 'node:worker_threads'
-import { startWorker } from '../../system/start-worker.ts'
-import { Thread } from '../../system/thread.ts'
+import { createPool } from '../../system/pool.ts'
+import { startThread, WorkerHandle } from '../../system/worker.ts'
 import type { Candidate, Size } from '../../core/types.ts'
 import type { DetectOptions, GraphOutputs } from './postprocess.ts'
 
@@ -17,32 +17,38 @@ export interface DetectRequest {
   readonly options: DetectOptions
 }
 
-/** Threads with one queue each; a request goes to the shortest. */
+/** Boxes off the thread of the pipeline. */
 export interface BoxThreads {
   /** `detect` and `toImage`; the outputs are taken over. @throws FatalError when a thread is gone */
   detect(request: DetectRequest): Promise<readonly Candidate[]>
+  /** Waits for what was asked, unless a thread is stuck. */
   close(): Promise<void>
 }
 
-/** @param count threads, at least 1 */
+/** Far above what an image takes. */
+const GRACE_MS = 10_000
+
+/** Starts this many threads at once. */
 export function startBoxThreads(count: number): BoxThreads {
-  const threads = Array.from(
-    { length: count },
-    (_, index) =>
-      new Thread<DetectRequest, readonly Candidate[]>(
-        startWorker('./box-worker', import.meta.url),
-        `thread ${index} for boxes (box-worker)`,
+  let started = 0
+  const pool = createPool<DetectRequest, readonly Candidate[]>({
+    name: 'the pool of threads for boxes',
+    count,
+    each: Infinity,
+    drainMs: GRACE_MS,
+    start: () =>
+      new WorkerHandle(
+        startThread({ path: './box-worker', from: import.meta.url }),
+        `thread ${started++} for boxes (box-worker)`,
       ),
-  )
+  })
+  pool.start(count).catch(() => undefined) // told to whoever asks
   return {
     detect: (request) => {
       const { phraseProb, boxReg, centerness } = request.outputs
       const buffers = [phraseProb, boxReg, centerness].map(({ buffer }) => buffer as Transferable)
-      const leastBusy = threads.reduce((best, next) => (next.pending < best.pending ? next : best))
-      return leastBusy.request(request, buffers)
+      return pool.run(request, { transfer: buffers })
     },
-    close: async () => {
-      await Promise.all(threads.map((thread) => thread.close()))
-    },
+    close: () => pool.close(),
   }
 }

@@ -2,7 +2,7 @@
 // the pipeline waits for them.
 
 import { giveWay } from '../../system/priority.ts'
-import { serve } from '../../system/thread.ts'
+import { serve } from '../../system/serve.ts'
 import type { Candidate } from '../../core/types.ts'
 import type { DetectRequest } from './box-threads.ts'
 import { detect, toImage } from './postprocess.ts'

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { parseHashList, parseUrlList } from '../../../src/ingest/fetch/blocklist.ts'
 import { identifyHooks, loadHooks } from '../../../src/ingest/fetch/hooks.ts'
 import { redirect, respond, startHostileServer } from '../../helpers/hostile-server.ts'
 import { makeLoader } from '../../helpers/image-loader.ts'
 import { makeJpeg } from '../../helpers/images.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
+
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
 
 const { signal } = new AbortController()
 

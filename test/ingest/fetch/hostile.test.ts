@@ -6,7 +6,7 @@ import path from 'node:path'
 import tls from 'node:tls'
 import zlib from 'node:zlib'
 import sharp from 'sharp'
-import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { CERTIFICATE, KEY } from '../../helpers/certificate.ts'
 import { startDnsServer } from '../../helpers/dns-server.ts'
 import { startGroundmill } from '../../helpers/groundmill.ts'
@@ -29,6 +29,10 @@ import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 import { makeWebDataset } from '../../helpers/toy-web.ts'
 
 const LONG = { tags: 'long' }
+
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
+
 let jpeg: Buffer
 beforeAll(async () => {
   jpeg = await makeJpeg({ width: 64, height: 48 })
@@ -303,7 +307,7 @@ describe('the fetcher answers', () => {
 })
 
 describe('deadlines', () => {
-  // Ends what the server would draw out for ever.
+  // Ends what the server would draw out for ever: without, the test's own time is over.
   const withinDeadline = async (
     answer: Answer,
     over: Parameters<typeof makeLoader>[0],
@@ -311,7 +315,8 @@ describe('deadlines', () => {
   ) => {
     const server = await serve({ [path]: answer })
     const loader = makeLoader({ deadlineMs: 1_200, retries: 0, ...over })
-    return (await outcomeOf(loader, server.url('/x.jpg'))).code
+    const outcome = await outcomeOf(loader, server.url('/x.jpg'))
+    return outcome.code
   }
 
   it('end a server that says nothing', async () => {
@@ -533,28 +538,33 @@ describe('TLS', () => {
       code: 'tls_error',
     })
   })
-  it('trusts what the option names, and nothing that the environment does', LONG, async () => {
-    const port = await serveTls(image())
-    const folder = await temporaryFolder()
-    const caFile = path.join(folder, 'ca.pem')
-    // Node takes no file without the last line feed.
-    await fs.writeFile(caFile, `${CERTIFICATE}\n`)
-    const url = `https://trusted.test:${port}/x.jpg`
-    const dns = await startDnsServer(() => '127.0.0.1')
-    const config = await makeWebDataset(folder, [{ url }], {
-      fetch: { dnsServers: [dns.address], ipv6: false },
-    })
-    const run = path.join(folder, 'run')
-    // Node reads the variable when it starts.
-    const { ended } = startGroundmill(['run', config, `--out=${run}`, '--json'], {
-      NODE_EXTRA_CA_CERTS: caFile,
-    })
+  it(
+    'trusts what the option names, and nothing that the environment does',
+    LONG,
+    async () => {
+      const port = await serveTls(image())
+      const folder = await temporaryFolder()
+      const caFile = path.join(folder, 'ca.pem')
+      // Node takes no file without the last line feed.
+      await fs.writeFile(caFile, `${CERTIFICATE}\n`)
+      const url = `https://trusted.test:${port}/x.jpg`
+      const dns = await startDnsServer(() => '127.0.0.1')
+      const config = await makeWebDataset(folder, [{ url }], {
+        fetch: { dnsServers: [dns.address], ipv6: false },
+      })
+      const run = path.join(folder, 'run')
+      // Node reads the variable when it starts.
+      const { ended } = startGroundmill(['run', config, `--out=${run}`, '--json'], {
+        NODE_EXTRA_CA_CERTS: caFile,
+      })
 
-    expect(await outcomeOf(makeLoader({ ipv6: false, caFile }, deps), url)).toMatchObject({
-      code: 'ok',
-    })
-    expect(JSON.parse((await ended).stdout)).toMatchObject({ reasons: { tls_error: 1 } })
-  })
+      expect(await outcomeOf(makeLoader({ ipv6: false, caFile }, deps), url)).toMatchObject({
+        code: 'ok',
+      })
+      expect(JSON.parse((await ended).stdout)).toMatchObject({ reasons: { tls_error: 1 } })
+    },
+    60_000,
+  )
   it('names a file of certificates that is none', async () => {
     const caFile = path.join(await temporaryFolder(), 'ca.pem')
     expect(() => makeLoader({ caFile })).toThrow(/^fetch.caFile: ENOENT/)

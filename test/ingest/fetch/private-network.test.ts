@@ -10,6 +10,9 @@ import { redirect, respond, startHostileServer, type Answer } from '../../helper
 import { makeLoader, outcomeOf } from '../../helpers/image-loader.ts'
 import { makeJpeg } from '../../helpers/images.ts'
 
+// Processes and threads take seconds to start on a machine that has too much to do.
+vi.setConfig({ testTimeout: 120_000 })
+
 let jpeg: Buffer
 beforeAll(async () => {
   jpeg = await makeJpeg({ width: 64, height: 48 })

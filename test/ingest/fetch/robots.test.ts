@@ -1,39 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { matchesPath, normalisePath } from '../../../src/ingest/fetch/path-pattern.ts'
 import { parseRobots } from '../../../src/ingest/fetch/robots.ts'
-import { parseTdmRep } from '../../../src/ingest/fetch/site-policy.ts'
 
 const wanted = { contentUsage: ['train-ai'], contentSignal: ['ai-train'] }
 const lines = (...text: string[]) => parseRobots(text.join('\n'), 'groundmill')
-
-describe('matchesPath', () => {
-  it.each([
-    ['/', '/x', true],
-    ['/a', '/a', true],
-    ['/a', '/ab', true],
-    ['/a', '/b', false],
-    ['/a$', '/a', true],
-    ['/a$', '/ab', false],
-    ['/*.jpg', '/x/y.jpg?z', true],
-    ['/*.jpg$', '/x/y.jpg?z', false],
-    ['/*.jpg$', '/x.jpg.jpg', true],
-    ['*', '/x', true],
-    ['/a*b*c', '/a1b2c3', true],
-    ['/a*b*c', '/acb', false],
-    ['/aa*aa$', '/aaa', false],
-    ['/aa*aa$', '/aaaa', true],
-    ['/*a$', '/', false],
-  ])('%s on %s: %s', (pattern, path, expected) => {
-    expect(matchesPath(pattern, path)).toBe(expected)
-  })
-  it('is linear in patterns made to be slow', () => {
-    // A matcher that tries again from every star would not end.
-    expect(matchesPath(`/${'*a'.repeat(5000)}$`, `/${'a'.repeat(4999)}`)).toBe(false)
-  })
-  it('compares different spellings of one path', () => {
-    expect(normalisePath('/%7ejoe/é%c3%a9%2f')).toBe('/~joe/%C3%A9%C3%A9%2F')
-  })
-})
 
 describe('parseRobots', () => {
   it('lets the longest rule win and Allow a tie', () => {
@@ -109,20 +78,5 @@ describe('parseRobots', () => {
     const robots = lines('User-agent: *', 'Content-Signal: search=no, ai-input=no, ai-train=yes')
 
     expect(robots.refusal('/x', wanted)).toBeUndefined()
-  })
-})
-
-describe('parseTdmRep', () => {
-  it('gives the reserved locations', () => {
-    const text = JSON.stringify([
-      { location: '/a/*', 'tdm-reservation': 1 },
-      { location: '/b', 'tdm-reservation': 0 },
-      { location: 7, 'tdm-reservation': 1 },
-      null,
-    ])
-
-    expect(parseTdmRep(text)).toEqual(['/a/*'])
-    expect(parseTdmRep('<html>')).toEqual([])
-    expect(parseTdmRep('{"location": "/"}')).toEqual([])
   })
 })

@@ -4,7 +4,7 @@ import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { SampleError } from '../../../src/core/errors.ts'
 import { createImageChecker } from '../../../src/ingest/image/check.ts'
-import { dhashDistance } from '../../../src/core/dhash-distance.ts'
+import { dhashDistance } from '../../../src/ingest/image/dhash.ts'
 import { imageOptionsSchema, type ImageOptions } from '../../../src/ingest/image/options.ts'
 import { makeImage, makeJpeg } from '../../helpers/images.ts'
 import { hugePng } from '../../helpers/huge-png.ts'
@@ -217,7 +217,7 @@ describe('limits', () => {
     expect(await codeOf(wide, { minSide: 1, minBytes: wide.length + 1 })).toBe('too_few_bytes')
     expect(await codeOf(wide, { minSide: 1, minBytes: wide.length })).toBe('ok')
   })
-  it('stop a pixel bomb before it is decoded', async () => {
+  it('stop a pixel bomb before it is decoded', { timeout: 60_000 }, async () => {
     // 144 million pixels in under 2 MB; decoded they are 432 MB.
     const bomb = await sharp({
       create: { width: 12_000, height: 12_000, channels: 3, background: '#445566' },
@@ -240,17 +240,21 @@ describe('limits', () => {
     // libpng may find the wrong checksum of the header first.
     expect(['too_many_pixels', 'decode_error']).toContain(await codeOf(png))
   })
-  it('end a decode that takes too long, and leave the decoder usable', async () => {
-    // Takes about 5 s here; the limit is in whole seconds.
-    const slow = hugePng(16_000, 12_500)
+  it(
+    'end a decode that takes too long, and leave the decoder usable',
+    { timeout: 60_000 },
+    async () => {
+      // Takes about 5 s here; the limit is in whole seconds.
+      const slow = hugePng(16_000, 12_500)
 
-    const failure = await check(slow, { maxPixels: 268_402_689, decodeTimeoutMs: 1000 }).catch(
-      (error: unknown) => error,
-    )
+      const failure = await check(slow, { maxPixels: 268_402_689, decodeTimeoutMs: 1000 }).catch(
+        (error: unknown) => error,
+      )
 
-    expect(failure).toMatchObject({ code: 'decode_timeout', message: 'not decoded in 1 s' })
-    expect(await codeOf(await makeJpeg(SIZE), { decodeTimeoutMs: 1000 })).toBe('ok')
-  })
+      expect(failure).toMatchObject({ code: 'decode_timeout', message: 'not decoded in 1 s' })
+      expect(await codeOf(await makeJpeg(SIZE), { decodeTimeoutMs: 1000 })).toBe('ok')
+    },
+  )
   it('bound the pixels that are decoded at once', async () => {
     const bytes = await makeJpeg({ width: 300, height: 300 })
     const checker = createImageChecker(imageOptionsSchema.parse({ maxPixels: 100_000 }))

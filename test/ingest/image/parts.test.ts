@@ -2,6 +2,7 @@ import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { createImageChecker } from '../../../src/ingest/image/check.ts'
 import { imageOptionsSchema } from '../../../src/ingest/image/options.ts'
+import { checkParts } from '../../../src/ingest/image/parts.ts'
 import { makeImage } from '../../helpers/images.ts'
 import { withFrames, withScans } from '../../helpers/many-parts.ts'
 
@@ -41,6 +42,8 @@ describe('a JPEG of many scans', () => {
     // Without the rule a minute or more, which no time-out ends.
     const bomb = withScans(await progressive(4800, 4800), blocks(4800, 4800), 100_000)
 
+    // Told without a decoder, and by the checker before it asks one.
+    expect(() => checkParts(bomb, 'jpg')).toThrow('more than 100 scans')
     expect(await outcomeOf(bomb)).toBe('too_many_parts')
   })
   it('is not seen in what follows the image or is in its segments', async () => {
@@ -94,7 +97,10 @@ describe('a WebP of many frames', () => {
   })
   it('is refused before it is decoded', { tags: 'long' }, async () => {
     // Without the rule minutes, with the square of their number.
-    expect(await outcomeOf(withFrames(await still(), 100_000))).toBe('too_many_parts')
+    const bomb = withFrames(await still(), 100_000)
+
+    expect(() => checkParts(bomb, 'webp')).toThrow('more than 4096 frames')
+    expect(await outcomeOf(bomb)).toBe('too_many_parts')
   })
   it('may end anywhere, and claim any length', async () => {
     const bytes = withFrames(await still(), 3)

@@ -10,7 +10,7 @@ import { userAgent } from '../../fetch/fetcher.ts'
 import { createAddressRule, localAddresses, parseTarget } from '../../fetch/guard.ts'
 import { createResolver } from '../../fetch/resolver.ts'
 import { parseRetryAfter } from '../../fetch/retry-after.ts'
-import { guardedConnector } from '../../fetch/transport.ts'
+import { guardedConnector } from '../../fetch/connector.ts'
 import type { FilesDeps, SourceFiles } from './files.ts'
 import {
   ATTEMPTS,

@@ -1,7 +1,8 @@
 // The thread that parses Arrow: one request at a time, each with a deadline.
 
-import type { Worker } from 'node:worker_threads'
-import { startWorker } from '../../../system/start-worker.ts'
+import { messageOf } from '../../../core/errors.ts'
+import { createPool } from '../../../system/pool.ts'
+import { startThread, WorkerDied, WorkerHandle } from '../../../system/worker.ts'
 import type { ArrowReply, ArrowRequest } from './arrow-worker.ts'
 import { DamagedFile } from './format.ts'
 
@@ -9,6 +10,7 @@ import { DamagedFile } from './format.ts'
 const DEADLINE_MS = 60_000
 const MAX_HEAP_MB = 2048
 
+/** A parser that corrupted bytes can only end, not keep. */
 export interface ArrowThread {
   /**
    * @param deadlineMs from when the thread turns to the request
@@ -26,67 +28,33 @@ export function sharedArrowThread(): ArrowThread {
   return shared
 }
 
+/** Starts the thread with the first request, and again after one that ended it. */
 export function createArrowThread(): ArrowThread {
-  let worker: Worker | undefined
-  let last: Promise<unknown> = Promise.resolve()
-
-  const end = async (): Promise<void> => {
-    const ended = worker
-    worker = undefined
-    await ended?.terminate()
-  }
-  const askNow = async (request: ArrowRequest, deadlineMs: number): Promise<ArrowReply> => {
-    worker ??= startWorker('./arrow-worker', import.meta.url, {
-      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
-    })
-    const current = worker
-    current.ref()
-    let reply: ArrowReply
-    try {
-      reply = await answerOf(current, request, deadlineMs)
-    } catch (error) {
-      await end()
-      throw error
-    }
-    current.unref()
-    if ('error' in reply) throw new DamagedFile(reply.error)
-    return reply
-  }
-  return {
-    ask: (request, deadlineMs = DEADLINE_MS) => {
-      const answer = last.then(() => askNow(request, deadlineMs))
-      last = answer.catch(() => undefined)
-      return answer
+  const pool = createPool<ArrowRequest, ArrowReply>({
+    name: 'the parser',
+    count: 1,
+    each: 1,
+    start: () => {
+      const resourceLimits = { maxOldGenerationSizeMb: MAX_HEAP_MB }
+      const module = { path: './arrow-worker', from: import.meta.url }
+      const worker = startThread(module, { resourceLimits })
+      worker.unref()
+      return new WorkerHandle(worker, 'the parser')
     },
-    close: end,
-  }
-}
-
-/** The next message; rejects when the thread fails, ends or takes too long. */
-function answerOf(worker: Worker, request: ArrowRequest, deadlineMs: number): Promise<ArrowReply> {
-  return new Promise<ArrowReply>((resolve, reject) => {
-    const settle = (): void => {
-      clearTimeout(timer)
-      worker.off('message', onMessage).off('error', onError).off('exit', onExit)
-    }
-    const fail = (message: string): void => {
-      settle()
-      reject(new DamagedFile(message))
-    }
-    const onMessage = (reply: ArrowReply): void => {
-      settle()
-      resolve(reply)
-    }
-    const onError = (error: Error): void => {
-      fail(`the parser failed: ${error.message}`)
-    }
-    const onExit = (): void => {
-      fail('the parser ended')
-    }
-    const timer = setTimeout(() => {
-      fail(`not parsed in ${deadlineMs / 1000} s, as corrupted bytes may cause`)
-    }, deadlineMs)
-    worker.on('message', onMessage).on('error', onError).on('exit', onExit)
-    worker.postMessage(request)
   })
+  return {
+    ask: async (request, timeoutMs = DEADLINE_MS) => {
+      try {
+        return await pool.run(request, { timeoutMs, startCounts: true })
+      } catch (error) {
+        if (!(error instanceof WorkerDied)) throw new DamagedFile(messageOf(error))
+        throw new DamagedFile(
+          error.hung
+            ? `not parsed in ${timeoutMs / 1000} s, as corrupted bytes may cause`
+            : `the parser ${error.ending}`,
+        )
+      }
+    },
+    close: () => pool.close(),
+  }
 }

@@ -1,7 +1,6 @@
 // Parses Arrow messages in a thread of its own: a corrupted byte can make the parser loop for ever,
 // and only a thread can be ended then. Does no I/O.
 
-import { parentPort } from 'node:worker_threads'
 import {
   CompressionType,
   compressionRegistry,
@@ -13,14 +12,16 @@ import {
   type RecordBatch,
 } from 'apache-arrow'
 import { compressors } from 'hyparquet-compressors'
-import { messageOf } from '../../../core/errors.ts'
+import { serve } from '../../../system/serve.ts'
 import { decodeLz4Frame } from './lz4-frame.ts'
 
+/** What the parser is asked. */
 export type ArrowRequest =
   | { readonly kind: 'describe'; readonly metadata: Uint8Array }
   | { readonly kind: 'columns'; readonly stream: Uint8Array }
   | RowsRequest
 
+/** Rows [start, end) of a record batch. */
 export interface RowsRequest {
   readonly kind: 'rows'
   /** Of the batch; its bytes are kept until others push them out. */
@@ -32,18 +33,19 @@ export interface RowsRequest {
   readonly end: number
 }
 
+/** What a message's metadata say; lengths in bytes. */
 export interface Described {
   readonly kind: 'schema' | 'dictionary' | 'batch' | 'other'
   readonly bodyLength: number
   readonly rows: number
 }
 
+/** Its answers, one kind for each kind of request. */
 export type ArrowReply =
   | { readonly described: Described }
   | { readonly columns: readonly string[] }
   /** Values by column; undefined: the batch has to be sent again. */
   | { readonly rows: Readonly<Record<string, readonly unknown[]>> | undefined }
-  | { readonly error: string }
 
 const BATCHES_KEPT = 3
 
@@ -121,14 +123,4 @@ function plain(value: unknown): unknown {
   return Symbol.iterator in value ? Array.from(value as Iterable<unknown>, plain) : null
 }
 
-const port = parentPort
-if (port === null) throw new Error('arrow-worker.ts runs as a worker thread only')
-port.on('message', (request: ArrowRequest) => {
-  let reply: ArrowReply
-  try {
-    reply = answer(request)
-  } catch (error) {
-    reply = { error: messageOf(error) }
-  }
-  port.postMessage(reply)
-})
+serve<ArrowRequest, ArrowReply>((request) => ({ reply: answer(request) }))

@@ -1,77 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import { describe, expect, it, vi } from 'vitest'
-import { createCircuits } from '../../../src/ingest/fetch/circuit.ts'
 import { createHostScheduler } from '../../../src/ingest/fetch/host-scheduler.ts'
-import { backoff, parseRetryAfter } from '../../../src/ingest/fetch/retry-after.ts'
-import { createWeightedGate } from '../../../src/system/weighted-gate.ts'
-import { hostGroup, userAgent } from '../../../src/ingest/fetch/fetcher.ts'
 
 const { signal } = new AbortController()
 setMaxListeners(0, signal)
-
-describe('parseRetryAfter', () => {
-  const now = Date.parse('2026-01-01T00:00:00Z')
-  it.each([
-    ['5', 5000],
-    ['0', 0],
-    ['Thu, 01 Jan 2026 00:01:00 GMT', 60_000],
-    ['Thursday, 01-Jan-26 00:01:00 GMT', 60_000],
-    ['Wed, 31 Dec 2025 00:00:00 GMT', 0],
-    ['-5', undefined],
-    ['1.5', undefined],
-    ['soon', undefined],
-    ['', undefined],
-    [undefined, undefined],
-  ])('%s: %s ms', (header, expected) => {
-    expect(parseRetryAfter(header, now)).toBe(expected)
-  })
-  it('survives a number with a thousand digits', () => {
-    expect(parseRetryAfter('9'.repeat(1000), now)).toBe(Number.MAX_SAFE_INTEGER)
-  })
-})
-
-describe('backoff', () => {
-  it('doubles up to the cap, with full jitter', () => {
-    expect([0, 1, 2, 10].map((attempt) => backoff(attempt, 1000, 30_000, () => 1))).toEqual([
-      1000, 2000, 4000, 30_000,
-    ])
-    expect(backoff(3, 1000, 30_000, () => 0)).toBe(0)
-  })
-})
-
-describe('createCircuits', () => {
-  it('opens after consecutive failures and lets one caller try after the cool-down', () => {
-    let now = 0
-    const circuits = createCircuits(3, 1000, () => now)
-
-    circuits.failed('h')
-    circuits.failed('h')
-    circuits.succeeded('h')
-    circuits.failed('h')
-    circuits.failed('h')
-    expect(circuits.remaining('h')).toBe(0)
-    circuits.failed('h')
-    expect(circuits.remaining('h')).toBe(1000)
-    expect(circuits.remaining('other')).toBe(0)
-
-    now = 1000
-    expect(circuits.remaining('h')).toBe(0)
-    expect(circuits.remaining('h')).toBe(1000)
-    circuits.succeeded('h')
-    expect(circuits.remaining('h')).toBe(0)
-    expect(circuits.remaining('h')).toBe(0)
-  })
-  it('keeps a pause that was asked for over an answer that was under way', () => {
-    let now = 0
-    const circuits = createCircuits(3, 1000, () => now)
-
-    circuits.park('h', 5000)
-    circuits.succeeded('h')
-    expect(circuits.remaining('h')).toBe(5000)
-    now = 5000
-    expect(circuits.remaining('h')).toBe(0)
-  })
-})
 
 describe('createHostScheduler', () => {
   const base = { concurrency: 100, perGroup: 100, perGroupPerSecond: 0 }
@@ -184,52 +116,5 @@ describe('createHostScheduler', () => {
     await expect(scheduler.acquire('a', AbortSignal.abort(new Error('late')))).rejects.toThrow(
       'late',
     )
-  })
-})
-
-describe('createWeightedGate', () => {
-  it('bounds count and weight, and lets an oversized caller in alone', async () => {
-    const gate = createWeightedGate(2, 10)
-    const first = await gate.acquire(4, signal)
-    const second = await gate.acquire(6, signal)
-    const order: string[] = []
-    const huge = gate.acquire(99, signal).then((release) => {
-      order.push('huge')
-      return release
-    })
-    const small = gate.acquire(1, signal).then((release) => {
-      order.push('small')
-      return release
-    })
-
-    first()
-    await new Promise((resolve) => setImmediate(resolve))
-    expect(order).toEqual([])
-    second()
-    const releaseHuge = await huge
-    expect(order).toEqual(['huge'])
-    releaseHuge()
-    ;(await small)()
-    expect(order).toEqual(['huge', 'small'])
-  })
-})
-
-describe('hostGroup', () => {
-  it('is the registrable domain, so that one owner has one limit', () => {
-    expect(hostGroup('farm1.static.flickr.com')).toBe('flickr.com')
-    expect(hostGroup('img.example.co.uk')).toBe('example.co.uk')
-    expect(hostGroup('d1.cloudfront.net')).toBe('d1.cloudfront.net')
-    expect(hostGroup('93.184.215.14')).toBe('93.184.215.14')
-    expect(hostGroup('[2606:4700::1]')).toBe('[2606:4700::1]')
-    expect(hostGroup('localhost')).toBe('localhost')
-  })
-})
-
-describe('userAgent', () => {
-  it('says who we are and whom to ask', () => {
-    expect(userAgent('https://example.org')).toMatch(
-      /^groundmill\/\d+\.\d+\.\d+ \(\+https:\/\/example\.org\)$/,
-    )
-    expect(userAgent(undefined)).toMatch(/^groundmill\/[\d.]+$/)
   })
 })
