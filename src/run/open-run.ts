@@ -16,6 +16,7 @@ import {
   type Identity,
   type RunManifest,
 } from '../store/run-manifest.ts'
+import type { RunStore } from '../store/run-store.ts'
 import { describeTeacher } from '../teacher/open-teacher.ts'
 import { VERSION } from '../version.ts'
 import { confirmInputs } from './input-hashes.ts'
@@ -58,14 +59,14 @@ export interface FindOptions {
  * @throws ConfigError listing the fields that differ, if the folder belongs to another run
  */
 export async function findRun(
-  runDir: string,
+  store: RunStore,
   { identity }: RunIdentity,
   { verifyInputs, progress, signal }: FindOptions,
 ): Promise<RunManifest | undefined> {
-  const stored = await readManifest(runDir)
+  const stored = await readManifest(store)
   if (stored === undefined) return undefined
   const confirmed = await confirmInputs(stored, identity, verifyInputs, progress, signal)
-  assertSameRun(runDir, stored, confirmed)
+  assertSameRun(store.location, stored, confirmed)
   return stored
 }
 
@@ -107,16 +108,12 @@ async function* limited(
  * files stay and must be the same.
  */
 export async function beginRun(
-  runDir: string,
+  store: RunStore,
   config: Config,
   { runId, identity, teacher }: RunIdentity,
   { shards, rows, inputs }: Plan,
 ): Promise<RunManifest> {
-  await publishPlan(
-    runDir,
-    runId,
-    shards.map((shard) => JSON.stringify(shard)),
-  )
+  await publishPlan(store, runId, shards)
   const manifest: RunManifest = {
     formatVersion: RUN_FORMAT,
     runId,
@@ -127,9 +124,11 @@ export async function beginRun(
     teacher,
     versions: { groundmill: VERSION, node: process.versions.node },
   }
-  if (await publishManifest(runDir, manifest)) return manifest
-  const other = await readManifest(runDir)
-  if (other === undefined) throw new InputError(`${runDir}/run.json was removed while it was made`)
-  assertSameRun(runDir, other, identity)
+  if (await publishManifest(store, manifest)) return manifest
+  const other = await readManifest(store)
+  const { location } = store
+  if (other === undefined)
+    throw new InputError(`${location}/run.json was removed while it was made`)
+  assertSameRun(location, other, identity)
   return other
 }
