@@ -105,7 +105,7 @@ function beginAttempt({ files, attempts }: Memory, folder: string): Attempt {
         },
         room: () => Promise.resolve(),
         async close() {
-          own.set(name, Buffer.concat(pieces))
+          if (pieces.length > 0) own.set(name, Buffer.concat(pieces))
         },
       }
     },

@@ -25,9 +25,9 @@ const BOX_AREA = { name: 'box-area', columns: ['area', 'share'] }
 
 /** The demo attribute: the area of each box, in px² and as a share of its image. */
 async function* boxAreas(store: RunStore, shard: number): AsyncGenerator<AttributeValues> {
-  for await (const { id, rows } of committedShards(store)) {
-    if (id !== shard) continue
-    for await (const { row, width, height, candidates } of rows()) {
+  for await (const committed of committedShards(store)) {
+    if (committed.id !== shard) continue
+    for await (const { row, width, height, candidates } of committed.rows()) {
       for (const [candidate, { box }] of candidates.entries()) {
         const area = boxArea(box)
         yield { row, candidate, values: { area, share: area / (width * height) } }

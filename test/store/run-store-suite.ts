@@ -175,6 +175,7 @@ function shardTests(begin: Begin): void {
       await growing.room()
     }
     await growing.close()
+    await attempt.append('nothing').close() // makes no file
     await attempt.write('long', 'in the way')
     await attempt.write('gone', '')
     const read = await attempt.open('long.part')
