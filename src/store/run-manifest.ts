@@ -9,7 +9,7 @@ import { readJsonLines } from './json-lines.ts'
 import { createPosixStore } from './posix/posix-store.ts'
 import type { RunStore } from './run-store.ts'
 
-/** Raised when an older run.json would be misread. */
+/** Of run.json; another number is no run of this version. */
 export const RUN_FORMAT = 1
 
 /** run.json. */

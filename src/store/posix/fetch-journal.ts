@@ -14,11 +14,10 @@ import { z } from 'zod'
 import { SampleError } from '../../core/errors.ts'
 import { REASONS, type ReasonCode } from '../../core/reasons.ts'
 import type { FilePart } from '../../core/types.ts'
-import { readPart } from '../../system/read-part.ts'
+import { readExactly, readPart } from '../../system/read-part.ts'
 import type { FetchJournal, JournaledFetch, ShardVersion } from '../run-store.ts'
 import { createAppendedFile } from './appended-file.ts'
 import { namesIn } from './durable.ts'
-import { readAt } from './stored-file.ts'
 
 /** A power cut loses at most this much; a kill of the process alone loses nothing that was added. */
 const SYNC_EVERY_MS = 3_000
@@ -119,7 +118,9 @@ function storedAt(handle: fs.FileHandle, part: FilePart): JournaledFetch {
   // Whoever checked the image has just read it.
   const { offset, length } = part
   const read = async () =>
-    length <= MAX_SYNC_READ ? readPart(handle.fd, offset, length) : readAt(handle, offset, length)
+    length <= MAX_SYNC_READ
+      ? readPart(handle.fd, offset, length)
+      : readExactly(handle, offset, length)
   return { part, read }
 }
 
@@ -149,11 +150,11 @@ interface Scanned {
 async function* scan(handle: fs.FileHandle): AsyncGenerator<Scanned> {
   const { size } = await handle.stat()
   for (let at = 0; at + PREFIX_BYTES <= size;) {
-    const prefix = Buffer.from(await readAt(handle, at, PREFIX_BYTES))
+    const prefix = await readExactly(handle, at, PREFIX_BYTES)
     const [headerLength, length] = [prefix.readUInt32LE(0), prefix.readUInt32LE(4)]
     const end = at + PREFIX_BYTES + headerLength + length
     if (headerLength > MAX_HEADER_BYTES || end > size) return
-    const content = Buffer.from(await readAt(handle, at + PREFIX_BYTES, headerLength + length))
+    const content = await readExactly(handle, at + PREFIX_BYTES, headerLength + length)
     if (crc32(content) !== prefix.readUInt32LE(8)) return
     const parsed = headerSchema.safeParse(parseJson(content.subarray(0, headerLength)))
     if (!parsed.success) return

@@ -2,6 +2,7 @@
 
 import fs from 'node:fs/promises'
 import { InputError, messageOf } from '../../core/errors.ts'
+import { readExactly } from '../../system/read-part.ts'
 import type { StoredFile } from '../run-store.ts'
 
 /** @throws InputError naming the file that cannot be opened */
@@ -15,22 +16,9 @@ export async function openStoredFile(file: string): Promise<StoredFile> {
   return {
     address: file,
     size: (await handle.stat()).size,
-    read: (start, end) => readAt(handle, start, end - start),
+    // In memory of their own, says readExactly.
+    read: async (start, end) =>
+      (await readExactly(handle, start, end - start)) as Buffer<ArrayBuffer>,
     close: () => handle.close(),
   }
-}
-
-/** Exactly so many bytes, with a buffer of their own. @throws Error if the file ends before */
-export async function readAt(
-  handle: fs.FileHandle,
-  offset: number,
-  length: number,
-): Promise<Buffer<ArrayBuffer>> {
-  const bytes = Buffer.allocUnsafeSlow(length)
-  for (let done = 0; done < length;) {
-    const { bytesRead } = await handle.read(bytes, done, length - done, offset + done)
-    if (bytesRead === 0) throw new Error(`the file ends at byte ${offset + done}`)
-    done += bytesRead
-  }
-  return bytes
 }
