@@ -3,7 +3,7 @@
 /** A shard begun after the request to stop would not be, so this is about those in flight. */
 export const FINISH_WITHIN_MS = 15_000
 
-/** A request to stop as one piece of work gets it. */
+/** A request to stop on its way to one piece of work. */
 export interface Drain {
   /** Aborted, with the reason of the request, when the work must stop. */
   readonly signal: AbortSignal

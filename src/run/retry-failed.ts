@@ -13,7 +13,7 @@ import { findRun, identifyRun, type FindOptions } from './open-run.ts'
 import type { Progress } from './progress.ts'
 import { label, sweep, withModels, withSource } from './run.ts'
 
-/** What another try has brought. */
+/** What `retry-failed` changed. */
 export interface RetryResult {
   /** Rows tried again. */
   readonly rows: number

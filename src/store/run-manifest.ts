@@ -9,7 +9,7 @@ import { readJsonLines } from './json-lines.ts'
 import { createPosixStore } from './posix/posix-store.ts'
 import type { RunStore } from './run-store.ts'
 
-/** Of run.json; another number is no run of this version. */
+/** Raised when an older run.json would be misread. */
 export const RUN_FORMAT = 1
 
 /** run.json. */
@@ -34,6 +34,8 @@ export interface Identity {
   readonly source: Json
   readonly teacher: Json
 }
+
+const MANIFEST_FILE = 'run.json'
 
 const json: z.ZodType<Json> = z.json()
 const manifestSchema = z.strictObject({
@@ -64,8 +66,6 @@ export function canonicalJson(value: Json): string {
   }
   return JSON.stringify(value)
 }
-
-const MANIFEST_FILE = 'run.json'
 
 /**
  * @returns undefined if the folder holds no run
