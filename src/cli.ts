@@ -10,7 +10,7 @@ import { registerRun } from './commands/run.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerTeacher } from './commands/teacher.ts'
 import { registerValidate } from './commands/validate.ts'
-import { ConfigError, FatalError, InputError, ShardError } from './core/errors.ts'
+import { ConfigError, FatalError, InputError, messageOf, ShardError } from './core/errors.ts'
 import { VERSION } from './version.ts'
 
 const COMMANDS: readonly RegisterCommand[] = [
@@ -38,7 +38,12 @@ export class Interrupted extends Error {
   }
 }
 
-/** @param argv without the program's own name, e.g. ['run', 'configs/demo.yaml'] */
+/**
+ * Runs one command; whatever is thrown becomes a line on stderr.
+ *
+ * @param argv without the program's own name, e.g. ['run', 'configs/demo.yaml']
+ * @returns the exit code, see `RegisterCommand`
+ */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = 0
   const finish = (code: number) => {
@@ -70,32 +75,27 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/** Of errors that a command throws by plan; anything else is a bug. */
+const EXIT_CODES = [
+  [ConfigError, 2],
+  [InputError, 65],
+  [FatalError, 1],
+  [ShardError, 75],
+] as const
+
 function exitCodeOf(error: unknown, io: Io): number {
   const reason: unknown = io.signal.aborted ? io.signal.reason : error
   if (reason instanceof CommanderError) return reason.exitCode === 0 ? 0 : 2
-  const say = (text: string) => io.stderr.write(`groundmill: ${text}\n`)
-  if (reason instanceof Interrupted) {
-    say(reason.message)
-    return reason.exitCode
-  }
-  if (reason instanceof ConfigError) {
-    say(reason.message)
-    return 2
-  }
-  if (reason instanceof InputError) {
-    say(reason.message)
-    return 65
-  }
-  if (reason instanceof FatalError) {
-    say(reason.message)
-    return 1
-  }
-  if (reason instanceof ShardError) {
-    say(reason.message)
-    return 75
-  }
-  say(
-    `unexpected error, please report it: ${reason instanceof Error ? (reason.stack ?? '') : String(reason)}`,
-  )
-  return 1
+  const known = EXIT_CODES.find(([kind]) => reason instanceof kind)
+  const code = reason instanceof Interrupted ? reason.exitCode : known?.[1]
+  const text =
+    code === undefined
+      ? `unexpected error, please report it: ${stackOf(reason)}`
+      : messageOf(reason)
+  io.stderr.write(`groundmill: ${text}\n`)
+  return code ?? 1
+}
+
+function stackOf(thrown: unknown): string {
+  return (thrown instanceof Error ? thrown.stack : undefined) ?? messageOf(thrown)
 }

@@ -11,11 +11,12 @@ import { exportOptionsSchema } from './export/options.ts'
 import { balanceOptionsSchema, filterOptionsSchema } from './filter/options.ts'
 import { fetchOptionsSchema, fetchVolatile } from './ingest/fetch/options.ts'
 import { imageOptionsSchema, imageVolatile } from './ingest/image/options.ts'
-import { sourceOptionsSchema } from './ingest/source/options.ts'
+import { sourceOptionsSchema, sourceVolatile } from './ingest/source/options.ts'
 import { captionOptionsSchema, phraseOptionsSchema, phraseVolatile } from './nlp/options.ts'
 import { runOptionsSchema, runVolatile } from './run/options.ts'
 import { promptOptionsSchema, teacherOptionsSchema, teacherVolatile } from './teacher/options.ts'
 
+/** The sections of a config file with the limits and defaults of every option. */
 export const configSchema = z.strictObject({
   /** The dataset; only `run` and `doctor` need it. */
   source: sourceOptionsSchema.optional(),
@@ -31,12 +32,14 @@ export const configSchema = z.strictObject({
   export: exportOptionsSchema.prefault({}),
 })
 
+/** A config as the program uses it, with defaults filled in. */
 export type Config = z.output<typeof configSchema>
 
 /** Sections of the second step; a run does not depend on them. */
-const EXPORT_SECTIONS = ['filter', 'balance', 'export']
+export const EXPORT_SECTIONS: readonly string[] = ['filter', 'balance', 'export']
 
 const VOLATILE: Readonly<Record<string, readonly string[]>> = {
+  source: sourceVolatile,
   fetch: fetchVolatile,
   image: imageVolatile,
   phrases: phraseVolatile,
@@ -44,13 +47,17 @@ const VOLATILE: Readonly<Record<string, readonly string[]>> = {
   run: runVolatile,
 }
 
-/** The part of a config that decides what a run writes. */
-export function outputConfig(config: Config): Json {
-  // Through JSON: undefined keys vanish, so a default added as "absent" does not change old run ids.
-  const plain = JSON.parse(JSON.stringify(config)) as Record<string, Record<string, Json>>
-  const sections = Object.entries(plain).filter(
-    ([name]) => !EXPORT_SECTIONS.includes(name) && name !== 'source',
-  )
+/** Options by section. */
+export type Sections = Readonly<Record<string, Readonly<Record<string, Json>>>>
+
+/** The part of a config that decides what a run writes; of the dataset only how its rows are read. */
+export function outputConfig({
+  source = sourceOptionsSchema.parse({}),
+  ...rest
+}: Config): Sections {
+  // Through JSON, as it is stored: undefined keys vanish. A config is an object of sections.
+  const plain = JSON.parse(JSON.stringify({ source, ...rest })) as Sections
+  const sections = Object.entries(plain).filter(([name]) => !EXPORT_SECTIONS.includes(name))
   return Object.fromEntries(
     sections.map(([name, section]) => [
       name,
@@ -94,7 +101,8 @@ export function parseConfig(
   throw new ConfigError(`${where}:\n${parsed.error.issues.map(describeIssue).join('\n')}`)
 }
 
-type Tree = { [key: string]: unknown }
+/** Sections, or the options of one, before the schema has seen them. */
+export type Tree = { [key: string]: unknown }
 
 async function readTree(file: string, extendedBy: readonly string[]): Promise<Tree> {
   const absolute = path.resolve(file)
@@ -144,7 +152,8 @@ function applySetting(tree: Tree, setting: string): Tree {
   return merge(tree, branch as Tree)
 }
 
-function isTree(value: unknown): value is Tree {
+/** True of YAML's and JSON's objects. */
+export function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

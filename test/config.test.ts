@@ -125,4 +125,15 @@ describe('outputConfig', () => {
       expect(outputConfig(await loadConfig(undefined, [setting]))).not.toEqual(base)
     }
   })
+
+  it('has how rows are read, while the source itself says which', async () => {
+    const base = outputConfig(await loadConfig(undefined))
+    const files = ['source.files=a.tsv', 'source.type=tsv', 'source.columns.caption=text']
+    const reading = ['source.phraseUnits=utf16', 'source.imageRoot=pictures', 'source.quotes=true']
+
+    expect(outputConfig(await loadConfig(undefined, files))).toEqual(base)
+    for (const setting of reading) {
+      expect(outputConfig(await loadConfig(undefined, [setting]))).not.toEqual(base)
+    }
+  })
 })

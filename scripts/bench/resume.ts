@@ -7,7 +7,8 @@ import path from 'node:path'
 import pLimit from 'p-limit'
 import { loadConfig, type Config } from '../../src/config.ts'
 import { openSource } from '../../src/ingest/source/source.ts'
-import { beginRun, identifyRun, planShards } from '../../src/run/open-run.ts'
+import { identifyRun } from '../../src/run/identity.ts'
+import { beginRun, planShards } from '../../src/run/open-run.ts'
 import { COMMIT_FORMAT } from '../../src/store/commit-record.ts'
 import { encodeGroundings } from '../../src/store/groundings.ts'
 import { createPosixStore } from '../../src/store/posix/posix-store.ts'
@@ -88,7 +89,7 @@ async function fillRun(config: Config, runDir: string): Promise<void> {
   const plan = await planShards(config, source, signal)
   const store = createPosixStore(runDir)
   await store.prepare()
-  await beginRun(store, config, run, plan)
+  await beginRun(store, run, plan)
   await source.close()
   const limit = pLimit(16)
   await Promise.all(plan.shards.map((shard) => limit(() => commit(store, run.runId, shard))))

@@ -1,7 +1,8 @@
 import { Option } from 'commander'
-import { parseConfig } from '../config.ts'
 import { createProgress, type LogMode } from '../run/progress.ts'
-import { retryFailed, storedConfig } from '../run/retry-failed.ts'
+import { retryFailed } from '../run/retry-failed.ts'
+import { storedConfig } from '../run/stored-config.ts'
+import { openManifest } from '../store/run-manifest.ts'
 import { collect, positiveInt, type RegisterCommand } from './command.ts'
 
 interface Flags {
@@ -45,7 +46,7 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
         ...flags.set,
         ...(flags.workers === undefined ? [] : [`run.shardsInFlight=${flags.workers}`]),
       ]
-      const config = parseConfig(await storedConfig(dir), `${dir}/run.json`, settings)
+      const config = storedConfig(dir, await openManifest(dir), settings)
       const progress = createProgress(io.stderr, flags.log)
       const result = await retryFailed(config, dir, progress, io.signal, {
         verifyInputs: flags.verifyInputs === true,

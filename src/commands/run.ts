@@ -1,3 +1,5 @@
+// groundmill run: a config file to a labelled run folder, or to what would be done.
+
 import path from 'node:path'
 import { Option } from 'commander'
 import YAML from 'yaml'
@@ -5,7 +7,7 @@ import { loadConfig, type Config } from '../config.ts'
 import { createProgress, type LogMode } from '../run/progress.ts'
 import { planDataset, runDataset, type DryRun } from '../run/run.ts'
 import { formatSummary } from '../run/format-summary.ts'
-import { collect, positiveInt, type RegisterCommand } from './command.ts'
+import { collect, positiveInt, type Io, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly out?: string
@@ -18,6 +20,7 @@ interface Flags {
   readonly json?: true
 }
 
+/** `groundmill run`; exit code 1 if shards are left. */
 export const registerRun: RegisterCommand = (program, io, finish) => {
   program
     .command('run')
@@ -43,37 +46,31 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
       '\nExample:\n  groundmill run configs/demo.yaml --out demo-run --limit 100',
     )
     .action(async (file: string, flags: Flags) => {
-      const settings = [
-        ...flags.set,
-        ...(flags.limit === undefined ? [] : [`run.limit=${flags.limit}`]),
-        ...(flags.workers === undefined ? [] : [`run.shardsInFlight=${flags.workers}`]),
-      ]
-      const config = await loadConfig(file, settings)
-      const runDir = flags.out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
-      const verifyInputs = flags.verifyInputs === true
-      const progress = createProgress(io.stderr, flags.log)
-      if (flags.dryRun) {
-        const plan = await planDataset(config, runDir, {
-          verifyInputs,
-          progress,
-          signal: io.signal,
-        })
-        io.stdout.write(
-          flags.json
-            ? `${JSON.stringify({ dir: runDir, config, ...plan })}\n`
-            : formatDryRun(runDir, config, plan),
-        )
-        finish(0)
-        return
-      }
-      const summary = await runDataset(config, runDir, progress, io.signal, { verifyInputs })
-      io.stdout.write(
-        flags.json
-          ? `${JSON.stringify({ dir: runDir, ...summary })}\n`
-          : formatSummary(runDir, summary),
-      )
-      finish(summary.isComplete ? 0 : 1)
+      finish(await run(file, flags, io))
     })
+}
+
+async function run(file: string, flags: Flags, io: Io): Promise<number> {
+  const { set, limit, workers, out, log, dryRun, json, verifyInputs = false } = flags
+  const settings = [
+    ...set,
+    ...(limit === undefined ? [] : [`run.limit=${limit}`]),
+    ...(workers === undefined ? [] : [`run.shardsInFlight=${workers}`]),
+  ]
+  const config = await loadConfig(file, settings)
+  const dir = out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
+  const progress = createProgress(io.stderr, log)
+  const { signal } = io
+  if (dryRun) {
+    const plan = await planDataset(config, dir, { verifyInputs, progress, signal })
+    io.stdout.write(
+      json ? `${JSON.stringify({ dir, config, ...plan })}\n` : formatDryRun(dir, config, plan),
+    )
+    return 0
+  }
+  const summary = await runDataset(config, dir, progress, signal, { verifyInputs })
+  io.stdout.write(json ? `${JSON.stringify({ dir, ...summary })}\n` : formatSummary(dir, summary))
+  return summary.isComplete ? 0 : 1
 }
 
 /** YAML, so that the configuration can be taken from it; what is planned is in comments. */

@@ -1,3 +1,5 @@
+// groundmill status: what a run folder holds so far.
+
 import { countConcepts, summarizeConcepts, type ConceptSummary } from '../nlp/concepts.ts'
 import { formatSummary } from '../run/format-summary.ts'
 import { readHostFailures, type HostFailures } from '../run/host-failures.ts'
@@ -6,7 +8,7 @@ import { openManifest } from '../store/run-manifest.ts'
 import { createPosixStore } from '../store/posix/posix-store.ts'
 import { committedShards, readCommits } from '../store/shards.ts'
 import type { RunStore } from '../store/run-store.ts'
-import { positiveInt, type RegisterCommand } from './command.ts'
+import { positiveInt, type Io, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly concepts?: true
@@ -14,11 +16,7 @@ interface Flags {
   readonly json?: true
 }
 
-interface DamagedShard {
-  readonly shard: number
-  readonly error: string
-}
-
+/** `groundmill status`; exit code 65 if a record of a shard is damaged. */
 export const registerStatus: RegisterCommand = (program, io, finish) => {
   program
     .command('status')
@@ -31,30 +29,32 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  groundmill status demo-run --concepts --json')
     .action(async (dir: string, flags: Flags) => {
-      const manifest = await openManifest(dir)
-      const damagedShards: DamagedShard[] = []
-      const store = createPosixStore(dir)
-      const commits = await readCommits(store, (shard, { message }) => {
-        damagedShards.push({ shard, error: message })
-      })
-      const summary = summarize(manifest, commits)
-      const failedShards = await readFailures(store, commits)
-      const concepts =
-        flags.concepts === true ? summarizeConcepts(await countConcepts(rowsOf(store))) : undefined
-      const hosts =
-        flags.hosts === undefined ? undefined : await readHostFailures(store, commits, flags.hosts)
-      if (flags.json) {
-        const report = { dir, ...summary, failedShards, damagedShards, concepts, hosts }
-        io.stdout.write(`${JSON.stringify(report)}\n`)
-      } else {
-        const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
-        io.stdout.write(formatSummary(dir, summary) + table('failed shards', failed))
-        io.stdout.write(table('rows lost by host', (hosts ?? []).map(formatHost)))
-        if (concepts !== undefined) io.stdout.write(formatConcepts(concepts))
-      }
-      for (const { error } of damagedShards) io.stderr.write(`groundmill: ${error}\n`)
-      finish(damagedShards.length === 0 ? 0 : 65)
+      finish(await status(dir, flags, io))
     })
+}
+
+async function status(dir: string, flags: Flags, io: Io): Promise<number> {
+  const manifest = await openManifest(dir)
+  const damagedShards: { readonly shard: number; readonly error: string }[] = []
+  const store = createPosixStore(dir)
+  const commits = await readCommits(store, (shard, { message }) => {
+    damagedShards.push({ shard, error: message })
+  })
+  const summary = summarize(manifest, commits)
+  const failedShards = await readFailures(store, commits)
+  const concepts = flags.concepts ? summarizeConcepts(await countConcepts(rowsOf(store))) : undefined
+  const hosts = flags.hosts ? await readHostFailures(store, commits, flags.hosts) : undefined
+  if (flags.json) {
+    const report = { dir, ...summary, failedShards, damagedShards, concepts, hosts }
+    io.stdout.write(`${JSON.stringify(report)}\n`)
+  } else {
+    const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
+    io.stdout.write(formatSummary(dir, summary) + table('failed shards', failed))
+    io.stdout.write(table('rows lost by host', (hosts ?? []).map(formatHost)))
+    if (concepts !== undefined) io.stdout.write(formatConcepts(concepts))
+  }
+  for (const { error } of damagedShards) io.stderr.write(`groundmill: ${error}\n`)
+  return damagedShards.length === 0 ? 0 : 65
 }
 
 function formatHost({ host, rows, reasons }: HostFailures): string {

@@ -3,17 +3,19 @@
 
 import type { Box } from './types.ts'
 
+/** px. */
 export function boxWidth(box: Box): number {
   return box.x2 - box.x1
 }
 
+/** px. */
 export function boxHeight(box: Box): number {
   return box.y2 - box.y1
 }
 
 /** px², 0 for a degenerate box. */
 export function boxArea(box: Box): number {
-  return Math.max(0, box.x2 - box.x1) * Math.max(0, box.y2 - box.y1)
+  return Math.max(0, boxWidth(box)) * Math.max(0, boxHeight(box))
 }
 
 /** Area of the intersection, px². */

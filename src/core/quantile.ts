@@ -1,3 +1,5 @@
+// Figures over a list of numbers, as the reports give them.
+
 /**
  * The value below which a share of the values lies, between neighbours in proportion.
  *
@@ -12,6 +14,7 @@ export function quantile(values: readonly number[], share: number): number {
   return low + (high - low) * (at - Math.floor(at))
 }
 
+/** NaN without values. */
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5)
 }

@@ -15,6 +15,7 @@ interface ReasonInfo {
   readonly retry: Retry
 }
 
+/** By code, in pipeline order: the stage that gives the row up, and when another attempt may help. */
 export const REASONS = {
   // source: the row itself
   row_malformed: { stage: 'source', retry: 'never' },
@@ -100,12 +101,15 @@ export const REASONS = {
   teacher_failed: { stage: 'teacher', retry: 'now' },
 } as const satisfies Readonly<Record<string, ReasonInfo>>
 
+/** Why a row did not become a grounding. */
 export type ReasonCode = keyof typeof REASONS
 
+/** The stage that gives rows up for this reason. */
 export function stageOf(code: ReasonCode): StageName {
   return REASONS[code].stage
 }
 
+/** When another attempt may help. */
 export function retryOf(code: ReasonCode): Retry {
   return REASONS[code].retry
 }

@@ -2,6 +2,7 @@
 
 import type { CharSpan } from './types.ts'
 
+/** True if a position is in both; spans that only touch do not overlap. */
 export function spansOverlap(a: CharSpan, b: CharSpan): boolean {
   return a.start < b.end && b.start < a.end
 }

@@ -15,6 +15,7 @@ export interface Box {
   readonly y2: number
 }
 
+/** What JSON can hold. */
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 

@@ -4,8 +4,9 @@ import { retryOf, stageOf, type ReasonCode } from '../core/reasons.ts'
 import { formatSeconds } from './progress.ts'
 import type { RunSummary } from './summary.ts'
 
+/** Lines of text, the last with its newline; what there is nothing of has no line. */
 export function formatSummary(runDir: string, summary: RunSummary): string {
-  const { shards, rows, counts, reasons, stages, rowsPerSecond, etaSeconds } = summary
+  const { shards, rows, counts, reasons, stages, rowsPerSecond, etaSeconds, versions } = summary
   const share = (count: number) =>
     rows.committed === 0 ? '' : ` (${((100 * count) / rows.committed).toFixed(1)} %)`
   const lines = [
@@ -20,6 +21,12 @@ export function formatSummary(runDir: string, summary: RunSummary): string {
     `rate        ${rowsPerSecond.toFixed(1)} rows/s` +
       (etaSeconds === null ? '' : `, ${formatSeconds(etaSeconds)} left`),
   ]
+  if (versions !== undefined) {
+    const labelled = Object.entries(versions).map(
+      ([version, count]) => `${version} (${count} shard${count === 1 ? '' : 's'})`,
+    )
+    lines.push(`versions    ${labelled.join(', ')}`)
+  }
   const lost = Object.entries(stages)
   if (lost.length > 0) {
     lines.push(`lost at     ${lost.map(([stage, count]) => `${stage} ${count}`).join(', ')}`)

@@ -10,6 +10,7 @@ import { ConfigError, InputError, messageOf } from '../core/errors.ts'
 import type { Json } from '../core/types.ts'
 import { isRemote } from '../ingest/source/files/files.ts'
 import type { Identity, RunManifest } from '../store/run-manifest.ts'
+import type { RunOptions } from './options.ts'
 import type { Progress } from './progress.ts'
 
 /** A file as the source's identity has it. */
@@ -44,28 +45,40 @@ function filesOf(source: Json): readonly Readonly<Record<string, Json>>[] {
   return Array.isArray(source.files) ? (source.files as Readonly<Record<string, Json>>[]) : []
 }
 
+/** Where reading the inputs says how far it is, and what stops it. */
+export interface HashOptions {
+  readonly progress: Progress
+  readonly signal: AbortSignal
+}
+
+/** How the inputs of a run that is there already are compared with those it was planned with. */
+export interface ConfirmOptions extends HashOptions {
+  /** Compare the whole bytes of every local input, not just of those with another time. */
+  readonly verifyInputs: boolean
+}
+
 /**
+ * @param source identity of the opened source
  * @param mode `auto` leaves out inputs of more than 64 GiB and says so
  * @returns hex sha256 by path; undefined if they were left out
  * @throws InputError if a file changes meanwhile or cannot be read
  */
 export async function hashInputs(
   source: Json,
-  mode: 'auto' | 'always' | 'never',
-  progress: Progress,
-  signal: AbortSignal,
+  mode: RunOptions['hashInputs'],
+  options: HashOptions,
 ): Promise<Readonly<Record<string, string>> | undefined> {
   const files = localInputs(source)
   if (mode === 'never') return undefined
   const bytes = totalBytes(files)
   if (mode === 'auto' && bytes > AUTO_BYTES) {
-    progress.note(
+    options.progress.note(
       `the inputs are ${gigabytes(bytes)} GB: of each file only size, time and both ends are known ` +
         'to the run; run.hashInputs: always reads them whole before it begins',
     )
     return undefined
   }
-  return hashFiles(files, progress, signal)
+  return hashFiles(files, options)
 }
 
 function totalBytes(files: readonly InputFile[]): number {
@@ -78,8 +91,7 @@ function gigabytes(bytes: number): string {
 
 async function hashFiles(
   files: readonly InputFile[],
-  progress: Progress,
-  signal: AbortSignal,
+  { progress, signal }: HashOptions,
 ): Promise<Record<string, string>> {
   const total = totalBytes(files)
   let done = 0
@@ -127,18 +139,16 @@ async function hashFile(
  * What the inputs are now, with the time that the run has for each file whose bytes are the same as
  * when it was planned: a copy is no other input.
  *
- * @param verifyAll reads all local files and not just those with another time
  * @throws ConfigError naming a file with other bytes, or if there is nothing to compare with
  */
 export async function confirmInputs(
   { identity: stored, inputs }: RunManifest,
   identity: Identity,
-  verifyAll: boolean,
-  progress: Progress,
-  signal: AbortSignal,
+  options: ConfirmOptions,
 ): Promise<Identity> {
+  const { verifyInputs, progress } = options
   if (inputs === undefined) {
-    if (!verifyAll) return identity
+    if (!verifyInputs) return identity
     throw new ConfigError('--verify-inputs: the run was planned without hashes (run.hashInputs)')
   }
   const before = new Map(localInputs(stored.source).map((file) => [file.path, file]))
@@ -147,15 +157,15 @@ export async function confirmInputs(
     const known = before.get(path)
     // Another size or no such file then is another input without reading it.
     if (known === undefined || known.size !== size || inputs[path] === undefined) return false
-    return verifyAll || known.mtime !== mtime
+    return verifyInputs || known.mtime !== mtime
   })
   if (doubtful.length === 0) {
-    if (verifyAll) progress.note('no local input to compare with the plan')
+    if (verifyInputs) progress.note('no local input to compare with the plan')
     return identity
   }
   const bytes = gigabytes(totalBytes(doubtful))
   progress.note(`comparing ${doubtful.length} inputs (${bytes} GB) with those of the plan`)
-  const hashes = await hashFiles(doubtful, progress, signal)
+  const hashes = await hashFiles(doubtful, options)
   for (const { path } of doubtful) {
     if (hashes[path] === inputs[path]) continue
     throw new ConfigError(

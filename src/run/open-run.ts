@@ -1,58 +1,21 @@
-// What a run is: config, source and teacher make its identity; the identity and the plan make its
-// folder. Opening a folder again checks that it belongs to the same run.
+// The folder of a run: a run is planned and begun in an empty one; a folder that holds one already must
+// hold the same.
 
-import { outputConfig, type Config } from '../config.ts'
+import type { Config } from '../config.ts'
 import { InputError } from '../core/errors.ts'
 import type { Json, Shard } from '../core/types.ts'
-import { identifyHooks } from '../ingest/fetch/hooks.ts'
 import type { CaptionSource } from '../ingest/source/source.ts'
 import {
-  assertSameRun,
   publishManifest,
   publishPlan,
   readManifest,
   RUN_FORMAT,
-  runIdOf,
-  type Identity,
   type RunManifest,
 } from '../store/run-manifest.ts'
 import type { RunStore } from '../store/run-store.ts'
-import { describeTeacher } from '../teacher/open-teacher.ts'
 import { VERSION } from '../version.ts'
-import { confirmInputs } from './input-hashes.ts'
-import type { Progress } from './progress.ts'
-
-/** A run before its folder: what decides its bytes, and the teacher as it will be recorded. */
-export interface RunIdentity {
-  readonly runId: string
-  readonly identity: Identity
-  readonly teacher: RunManifest['teacher']
-}
-
-/** @throws ConfigError or InputError if the configured teacher cannot be found or read */
-export async function identifyRun(config: Config, source: CaptionSource): Promise<RunIdentity> {
-  const teacher = await describeTeacher(config.teacher)
-  const identity: Identity = {
-    config: await withHooks(config),
-    source: source.identity,
-    teacher: { id: teacher.id, sha256: teacher.sha256 },
-  }
-  return { runId: runIdOf(identity), identity, teacher }
-}
-
-/** The config with its hooks and lists by content instead of by path. */
-async function withHooks(config: Config): Promise<Json> {
-  const output = outputConfig(config) as { readonly fetch: Readonly<Record<string, Json>> }
-  return { ...output, fetch: { ...output.fetch, ...(await identifyHooks(config.fetch)) } }
-}
-
-/** How a run that is there already is opened. */
-export interface FindOptions {
-  /** Compare the whole bytes of every local input, not just of those with another time. */
-  readonly verifyInputs: boolean
-  readonly progress: Progress
-  readonly signal: AbortSignal
-}
+import { assertSameRun, inTodaysTerms, type RunIdentity } from './identity.ts'
+import { confirmInputs, type ConfirmOptions } from './input-hashes.ts'
 
 /**
  * @returns the manifest, or undefined if the folder holds no run yet
@@ -61,15 +24,16 @@ export interface FindOptions {
 export async function findRun(
   store: RunStore,
   { identity }: RunIdentity,
-  { verifyInputs, progress, signal }: FindOptions,
+  options: ConfirmOptions,
 ): Promise<RunManifest | undefined> {
   const stored = await readManifest(store)
   if (stored === undefined) return undefined
-  const confirmed = await confirmInputs(stored, identity, verifyInputs, progress, signal)
-  assertSameRun(store.location, stored, confirmed)
+  const today = inTodaysTerms(store.location, stored)
+  assertSameRun(store.location, today, await confirmInputs(stored, identity, options))
   return stored
 }
 
+/** The shards of a run before it is begun. */
 export interface Plan {
   readonly shards: readonly Shard[]
   readonly rows: number
@@ -106,18 +70,19 @@ async function* limited(
 /**
  * Writes plan and manifest; the folder is there. If another process writes them at the same time, its
  * files stay and must be the same.
+ *
+ * @throws ConfigError if that process began another run
  */
 export async function beginRun(
   store: RunStore,
-  config: Config,
-  { runId, identity, teacher }: RunIdentity,
+  { runId, identity, config, teacher }: RunIdentity,
   { shards, rows, inputs }: Plan,
 ): Promise<RunManifest> {
   await publishPlan(store, runId, shards)
   const manifest: RunManifest = {
     formatVersion: RUN_FORMAT,
     runId,
-    config: JSON.parse(JSON.stringify(config)) as Json,
+    config: JSON.parse(JSON.stringify(config)) as Json, // undefined keys vanish
     identity,
     plan: { shards: shards.length, rows },
     ...(inputs === undefined ? {} : { inputs }),
@@ -129,6 +94,6 @@ export async function beginRun(
   const { location } = store
   if (other === undefined)
     throw new InputError(`${location}/run.json was removed while it was made`)
-  assertSameRun(location, other, identity)
+  assertSameRun(location, inTodaysTerms(location, other), identity)
   return other
 }

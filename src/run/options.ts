@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 
+/** Limits and defaults of `run:`. */
 export const runOptionsSchema = z.strictObject({
   /** Rows per shard: the unit of work, of resuming and of output. */
   samplesPerShard: z.int().min(1).max(100_000).default(1000),
@@ -39,6 +40,7 @@ export const runOptionsSchema = z.strictObject({
   phraseThreads: z.int().min(1).max(256).default(1),
 })
 
+/** `run:` with its defaults filled in. */
 export type RunOptions = z.output<typeof runOptionsSchema>
 
 /** Keys of `run:` that do not change what a run writes. */

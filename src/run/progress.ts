@@ -6,8 +6,10 @@ import pino from 'pino'
 
 type Stderr = Writable & { readonly isTTY?: boolean }
 
+/** `auto`: a bar if stderr is a terminal. */
 export type LogMode = 'auto' | 'bar' | 'json'
 
+/** What a command tells while it works; `begin` comes before `advance`, `end` last. */
 export interface Progress {
   /** Rows in all, and rows that earlier processes finished. */
   begin(totalRows: number, doneRows: number): void
@@ -24,6 +26,7 @@ const REPORT_EVERY_MS = 10_000
 /** Rates are averages over the last this many milliseconds, so that an ETA follows a change of pace. */
 const RATE_WINDOW_MS = 60_000
 
+/** Nothing is drawn before `begin`; notes are written at once. */
 export function createProgress(stderr: Stderr, mode: LogMode): Progress {
   const isBar = mode === 'bar' || (mode === 'auto' && stderr.isTTY === true)
   return isBar ? barProgress(stderr) : jsonProgress(stderr)

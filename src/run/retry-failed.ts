@@ -6,10 +6,12 @@ import { ConfigError } from '../core/errors.ts'
 import { retryOf, type ReasonCode } from '../core/reasons.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import { createPosixStore } from '../store/posix/posix-store.ts'
-import { openManifest, readPlan } from '../store/run-manifest.ts'
+import { readPlan } from '../store/run-manifest.ts'
 import type { RunStore } from '../store/run-store.ts'
 import { readCommits } from '../store/shards.ts'
-import { findRun, identifyRun, type FindOptions } from './open-run.ts'
+import { identifyRun } from './identity.ts'
+import type { ConfirmOptions } from './input-hashes.ts'
+import { findRun } from './open-run.ts'
 import type { Progress } from './progress.ts'
 import { label, sweep, withModels, withSource } from './run.ts'
 
@@ -64,7 +66,7 @@ async function labelAgain(
   store: RunStore,
   commits: Map<number, CommitRecord>,
   rows: number,
-  options: FindOptions,
+  options: ConfirmOptions,
 ): Promise<void> {
   const { progress, signal } = options
   await withSource(config, signal, async (source) => {
@@ -90,9 +92,4 @@ function retryableReasons(reasons: CommitRecord['reasons']): [ReasonCode, number
 
 function retryable({ reasons }: CommitRecord): number {
   return retryableReasons(reasons).reduce((sum, [, count]) => sum + count, 0)
-}
-
-/** The stored config of a run, as a tree that settings can be laid over. */
-export async function storedConfig(runDir: string): Promise<unknown> {
-  return (await openManifest(runDir)).config
 }

@@ -17,15 +17,9 @@ import { openUrlDigest } from '../store/url-digest.ts'
 import { openTeacher } from '../teacher/open-teacher.ts'
 import type { Teacher } from '../teacher/teacher.ts'
 import { labelShards } from './label-shards.ts'
-import { hashInputs } from './input-hashes.ts'
-import {
-  beginRun,
-  findRun,
-  identifyRun,
-  planShards,
-  type FindOptions,
-  type Plan,
-} from './open-run.ts'
+import { identifyRun } from './identity.ts'
+import { hashInputs, type ConfirmOptions } from './input-hashes.ts'
+import { beginRun, findRun, planShards, type Plan } from './open-run.ts'
 import type { Progress } from './progress.ts'
 import { summarize, type RunSummary } from './summary.ts'
 
@@ -67,8 +61,9 @@ export async function runDataset(
       if (manifest === undefined) {
         progress.note('planning shards')
         const plan = await planShards(config, source, signal)
-        const inputs = await hashInputs(source.identity, config.run.hashInputs, progress, signal)
-        manifest = await beginRun(store, config, run, { ...plan, inputs })
+        const { hashInputs: mode } = config.run
+        const inputs = await hashInputs(source.identity, mode, { progress, signal })
+        manifest = await beginRun(store, run, { ...plan, inputs })
         shards = plan.shards
       }
       const open = (shards ?? []).filter(({ id }) => !commits.has(id))
@@ -131,14 +126,15 @@ export interface DryRun {
 export async function planDataset(
   config: Config,
   runDir: string,
-  options: FindOptions,
+  options: ConfirmOptions,
 ): Promise<DryRun> {
   const { signal } = options
   return withSource(config, signal, async (source) => {
     const run = await identifyRun(config, source)
     const stored = await findRun(createPosixStore(runDir), run, options)
     const plan = await planShards(config, source, signal)
-    return { runId: run.runId, teacher: run.teacher, plan, isBegun: stored !== undefined }
+    const { runId } = stored ?? run
+    return { runId, teacher: run.teacher, plan, isBegun: stored !== undefined }
   })
 }
 

@@ -6,6 +6,7 @@ import type { CommitRecord } from '../store/commit-record.ts'
 import type { RunManifest } from '../store/run-manifest.ts'
 import { FAILURES_FILE, type RunStore } from '../store/run-store.ts'
 
+/** Totals of a run. */
 export interface RunSummary {
   readonly runId: string
   readonly isComplete: boolean
@@ -20,10 +21,13 @@ export interface RunSummary {
   readonly rowsPerSecond: number
   /** At that rate; null when nothing is left or nothing was done. */
   readonly etaSeconds: number | null
+  /** Shards by the version of groundmill that labelled them, oldest first; absent while there is one. */
+  readonly versions?: Readonly<Record<string, number>>
 }
 
 const RATE_WINDOW_MS = 3_600_000
 
+/** @param commits one per committed shard, in any order */
 export function summarize(manifest: RunManifest, commits: readonly CommitRecord[]): RunSummary {
   const counts = { groundings: 0, rejects: 0, phrases: 0, candidates: 0, droppedPhrases: 0 }
   const reasons = new Map<ReasonCode, number>()
@@ -48,7 +52,16 @@ export function summarize(manifest: RunManifest, commits: readonly CommitRecord[
     stages: perStage(reasons),
     rowsPerSecond: rate,
     etaSeconds: left > 0 && rate > 0 ? left / rate : null,
+    ...perVersion(commits),
   }
+}
+
+function perVersion(commits: readonly CommitRecord[]): Pick<RunSummary, 'versions'> {
+  const shards = new Map<string, number>()
+  for (const { stats } of commits) shards.set(stats.version, (shards.get(stats.version) ?? 0) + 1)
+  if (shards.size <= 1) return {}
+  const sorted = [...shards].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))
+  return { versions: Object.fromEntries(sorted) }
 }
 
 function perStage(reasons: ReadonlyMap<ReasonCode, number>): RunSummary['stages'] {
@@ -75,8 +88,10 @@ function recentRate(commits: readonly CommitRecord[]): number {
   return last > first ? rows / ((last - first) / 1000) : 0
 }
 
+/** A line of failures.jsonl. */
 export interface ShardFailure {
   readonly shard: number
+  /** ISO 8601. */
   readonly at: string
   readonly error: string
 }

@@ -1,9 +1,8 @@
 // run.json and its plan: what a run is, written once before any work. Everything that changes the
-// output's bytes is hashed into the run id; a folder is never reused for another id.
+// output's bytes is in the identity (run/identity.ts); a folder is never reused for another run.
 
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { ConfigError, InputError, messageOf } from '../core/errors.ts'
+import { InputError, messageOf } from '../core/errors.ts'
 import type { Json, Shard } from '../core/types.ts'
 import { readJsonLines } from './json-lines.ts'
 import { createPosixStore } from './posix/posix-store.ts'
@@ -16,9 +15,8 @@ export const RUN_FORMAT = 1
 export interface RunManifest {
   readonly formatVersion: typeof RUN_FORMAT
   readonly runId: string
-  /** Every section with its defaults filled in. */
+  /** Every section with the defaults of the version that began the run. */
   readonly config: Json
-  /** What the run id is the hash of. */
   readonly identity: Identity
   readonly plan: { readonly shards: number; readonly rows: number }
   /** Hex sha256 of each local input as it was when the run was planned; absent: not taken. */
@@ -28,44 +26,34 @@ export interface RunManifest {
   readonly versions: Readonly<Record<string, string>>
 }
 
-/** All that decides the bytes of a shard; compared field by field when a run is opened again. */
+/** All that decides the bytes of a shard: how its options were resolved, its input and its teacher. */
 export interface Identity {
   readonly config: Json
   readonly source: Json
   readonly teacher: Json
+  /** Numbers of run/meanings.ts that were not 1; absent: all were. */
+  readonly meanings?: Readonly<Record<string, number>>
 }
 
 const MANIFEST_FILE = 'run.json'
 
 const json: z.ZodType<Json> = z.json()
+const identitySchema = z.strictObject({
+  config: json,
+  source: json,
+  teacher: json,
+  meanings: z.record(z.string(), z.int().min(1)).exactOptional(),
+})
 const manifestSchema = z.strictObject({
   formatVersion: z.literal(RUN_FORMAT),
   runId: z.string(),
   config: json,
-  identity: z.strictObject({ config: json, source: json, teacher: json }),
+  identity: identitySchema,
   plan: z.strictObject({ shards: z.int().min(0), rows: z.int().min(0) }),
   inputs: z.record(z.string(), z.string()).exactOptional(),
   teacher: z.strictObject({ id: z.string(), sha256: z.string(), defaultScore: z.number() }),
   versions: z.record(z.string(), z.string()),
 })
-
-/** 16 hex digits over the identity with sorted keys. */
-export function runIdOf(identity: Identity): string {
-  return createHash('sha256')
-    .update(canonicalJson({ ...identity }))
-    .digest('hex')
-    .slice(0, 16)
-}
-
-/** JSON with object keys sorted and without spaces. */
-export function canonicalJson(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (value !== null && typeof value === 'object') {
-    const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`
-  }
-  return JSON.stringify(value)
-}
 
 /**
  * @returns undefined if the folder holds no run
@@ -95,46 +83,6 @@ export async function openManifest(runDir: string): Promise<RunManifest> {
 /** Written last of the two files, so that a run.json has its plan. False if another process was first. */
 export async function publishManifest(store: RunStore, manifest: RunManifest): Promise<boolean> {
   return store.publish(MANIFEST_FILE, `${JSON.stringify(manifest, null, 2)}\n`)
-}
-
-/** @throws ConfigError listing every field that differs, if the folder belongs to another run */
-export function assertSameRun(runDir: string, stored: RunManifest, identity: Identity): void {
-  if (stored.runId === runIdOf(identity)) return
-  const differences = diff('', { ...stored.identity }, { ...identity })
-  const shown = differences.slice(0, MAX_DIFFERENCES)
-  const more = differences.length - shown.length
-  if (more > 0) shown.push(`and ${more} more`)
-  throw new ConfigError(
-    `${runDir} belongs to run ${stored.runId}, which was made with another config, source or ` +
-      `teacher. Choose another --out, or restore what differs:\n` +
-      shown.map((line) => `  ${line}`).join('\n'),
-  )
-}
-
-/** A source of thousands of files may differ in each of them. */
-const MAX_DIFFERENCES = 20
-
-function diff(name: string, before: Json | undefined, now: Json | undefined): string[] {
-  if (isObject(before) && isObject(now)) {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(now)])].sort()
-    return keys.flatMap((key) => diff(name === '' ? key : `${name}.${key}`, before[key], now[key]))
-  }
-  if (isList(before) && isList(now)) {
-    const indices = Array.from({ length: Math.max(before.length, now.length) }, (_, index) => index)
-    return indices.flatMap((index) => diff(`${name}[${index}]`, before[index], now[index]))
-  }
-  const [a, b] = [before, now].map((value) =>
-    value === undefined ? '(not set)' : canonicalJson(value),
-  )
-  return a === b ? [] : [`${name}: the run has ${a}, now ${b}`]
-}
-
-function isList(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value)
-}
-
-function isObject(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 const shardSchema = z.strictObject({

@@ -58,6 +58,22 @@ describe('groundmill status', () => {
     })
   })
 
+  it('tells which versions labelled the shards, if there are several', async () => {
+    const runDir = await makeRun()
+    const one = await runMain('status', runDir, '--json')
+    const { stats } = makeCommit()
+    const attempt = await beginShard(createPosixStore(runDir), { shard: 2, version: 1 })
+    const record = makeCommit({ shard: 2, stats: { ...stats, version: '0.2.0' } })
+    await publishShard(attempt, record)
+
+    const text = await runMain('status', runDir)
+    const json = await runMain('status', runDir, '--json')
+
+    expect(JSON.parse(one.stdout)).not.toHaveProperty('versions')
+    expect(text.stdout).toContain('\nversions    0.0.0 (2 shards), 0.2.0 (1 shard)\n')
+    expect(JSON.parse(json.stdout)).toMatchObject({ versions: { '0.0.0': 2, '0.2.0': 1 } })
+  })
+
   it('counts concepts over all shards', async () => {
     const rows = [0, 1, 2].map((row) =>
       makeRow({ row, phrases: ['a brown dog/dog', 'two kites/kites/kite'] }),

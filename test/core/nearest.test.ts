@@ -10,4 +10,15 @@ describe('nearest', () => {
   ])('of %s is %s', (word, near) => {
     expect(nearest(word, ['batchSize', 'limit', 'threads'])).toBe(near)
   })
+
+  it('is as far as a third of a long word, and the first of those as near', () => {
+    expect(nearest('minBytesPerSec', ['minBytesPerSecond', 'headersTimeoutMs'])).toBe(
+      'minBytesPerSecond',
+    )
+    expect(nearest('cat', ['bat', 'Hat', 'cats'])).toBe('bat')
+  })
+
+  it('is nothing where nothing is known', () => {
+    expect(nearest('limit', [])).toBeUndefined()
+  })
 })

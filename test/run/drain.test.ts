@@ -1,27 +1,33 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { drain } from '../../src/run/drain.ts'
 
 const REASON = new Error('asked to stop')
 
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 describe('drain', () => {
-  it('lets work end that ends soon', async () => {
+  it('lets work end that ends soon', () => {
     const stop = new AbortController()
     const work = drain(stop.signal, 2, 10_000)
-    await sleep(5)
+    vi.advanceTimersByTime(5)
     work.advance()
 
     stop.abort(REASON)
-    await sleep(20)
+    vi.advanceTimersByTime(20)
 
     expect(work.signal.aborted).toBe(false)
     work.end()
   })
 
-  it('stops work at once whose end is far away, or that has not begun', async () => {
+  it('stops work at once whose end is far away, or that has not begun', () => {
     const stop = new AbortController()
     const [far, unbegun] = [drain(stop.signal, 1e9, 1000), drain(stop.signal, 5, 1000)]
-    await sleep(5)
+    vi.advanceTimersByTime(5)
     far.advance()
 
     stop.abort(REASON)
@@ -31,15 +37,18 @@ describe('drain', () => {
     expect(drain(stop.signal, 5, 1000).signal.reason).toBe(REASON)
   })
 
-  it('stops work that does not keep its pace', async () => {
+  it('stops work that does not keep its pace', () => {
     const stop = new AbortController()
     const work = drain(stop.signal, 2, 200)
-    await sleep(1)
+    vi.advanceTimersByTime(1)
     work.advance()
 
     stop.abort(REASON)
-    await new Promise((resolve) => work.signal.addEventListener('abort', resolve))
+    vi.advanceTimersByTime(199)
+    const before = work.signal.aborted
+    vi.advanceTimersByTime(1)
 
+    expect(before).toBe(false)
     expect(work.signal.reason).toBe(REASON)
     work.end()
   })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createProgress, formatSeconds } from '../../src/run/progress.ts'
 import { collector } from '../helpers/collector.ts'
 
@@ -28,6 +28,33 @@ describe('createProgress', () => {
     ])
     expect(entries[2]).toHaveProperty('rowsPerSecond')
     expect(entries[2]).toHaveProperty('etaSeconds')
+  })
+
+  it('reports every ten seconds at the pace of the last minute', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const { stderr, text } = terminal(false)
+
+    const progress = createProgress(stderr, 'json')
+    progress.begin(10_000, 1000)
+    for (let second = 0; second < 180; second++) {
+      vi.advanceTimersByTime(1000)
+      progress.advance(second < 100 ? 1 : 20)
+    }
+    progress.advance(-20) // a shard that failed
+    progress.end()
+    vi.advanceTimersByTime(60_000)
+
+    const reports = text().trim().split('\n')
+    const entries = reports.map((line) => JSON.parse(line) as Record<string, number>)
+    expect(entries).toHaveLength(19)
+    expect(entries[0]).toMatchObject({ rows: 1009, total: 10_000 })
+    expect(entries[8]!['rowsPerSecond']).toBeCloseTo(1, 0)
+    expect(entries[17]!['rowsPerSecond']).toBeCloseTo(20, 0)
+    expect(entries[17]!['etaSeconds']).toBeCloseTo((10_000 - entries[17]!['rows']!) / 20, -1)
+    expect(entries[18]).toMatchObject({ rows: 2680 })
   })
 
   it('draws a bar with rate and time left on a terminal', () => {

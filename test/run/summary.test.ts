@@ -45,6 +45,19 @@ describe('summarize', () => {
     expect(summary.etaSeconds).toBe(5)
   })
 
+  it('counts shards by the version that labelled them, if there are several', () => {
+    const manifest = makeManifest({ plan: { shards: 5, rows: 50 } })
+    const by = (shard: number, version: string) =>
+      makeCommit({ shard, stats: { ...stats, version } })
+    const commits = [by(0, '0.10.0'), by(1, '0.9.1'), by(2, '0.10.0')]
+
+    expect(Object.entries(summarize(manifest, commits).versions ?? {})).toEqual([
+      ['0.9.1', 1],
+      ['0.10.0', 2],
+    ])
+    expect(summarize(manifest, [by(0, '0.9.1')])).not.toHaveProperty('versions')
+  })
+
   it('knows no rate before the first commit and no time left after the last', () => {
     const manifest = makeManifest({ plan: { shards: 1, rows: 10 } })
 

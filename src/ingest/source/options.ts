@@ -169,8 +169,15 @@ export const sourceOptionsSchema = z.strictObject({
     .default(64 * 2 ** 20),
 })
 
-/** Everything in `source:` decides about rows. */
-export const sourceVolatile: readonly string[] = []
+/** Options of `source:` that the identity of the opened source has by what they come to. */
+export const sourceVolatile: readonly string[] = [
+  'preset',
+  'type',
+  'files',
+  's3',
+  'columns',
+  'allowList',
+]
 
 export type SourceOptions = z.output<typeof sourceOptionsSchema>
 export type S3Options = z.output<typeof s3Schema>
