@@ -19,7 +19,8 @@ import { openSource } from '../../src/ingest/source/source.ts'
 import { createPhraseExtractor } from '../../src/nlp/extractor.ts'
 import type { Progress } from '../../src/run/progress.ts'
 import { runDataset } from '../../src/run/run.ts'
-import { readCommits } from '../../src/store/posix/shards.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
+import { readCommits } from '../../src/store/shards.ts'
 import {
   costOf,
   prepareBatches,
@@ -218,7 +219,7 @@ async function pipelineCost(config: Config, signal: AbortSignal): Promise<Pipeli
     const summary = await runDataset(config, dir, progress, signal)
     if (!summary.isComplete) throw new Error('the run is not complete')
     const waited: Record<string, number> = {}
-    for (const { stats } of await readCommits(dir)) {
+    for (const { stats } of await readCommits(createPosixStore(dir))) {
       for (const [stage, seconds] of Object.entries(stats.stageSeconds)) {
         waited[stage] = (waited[stage] ?? 0) + seconds
       }

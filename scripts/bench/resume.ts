@@ -10,14 +10,10 @@ import { openSource } from '../../src/ingest/source/source.ts'
 import { identifyRun } from '../../src/run/identity.ts'
 import { beginRun, planShards } from '../../src/run/open-run.ts'
 import { COMMIT_FORMAT } from '../../src/store/commit-record.ts'
-import { writeSynced } from '../../src/store/posix/durable.ts'
 import { encodeGroundings } from '../../src/store/groundings.ts'
-import {
-  beginAttempt,
-  createShardsFolder,
-  GROUNDINGS_FILE,
-  REJECTS_FILE,
-} from '../../src/store/posix/shards.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
+import type { RunStore } from '../../src/store/run-store.ts'
+import { beginShard, GROUNDINGS_FILE, publishShard, REJECTS_FILE } from '../../src/store/shards.ts'
 import type { GroundingRow, Shard } from '../../src/core/types.ts'
 import { buildProgram, costOf, formatCost, runProgram, type Cost } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
@@ -91,22 +87,22 @@ async function fillRun(config: Config, runDir: string): Promise<void> {
   const source = await openSource(config.source, signal)
   const run = await identifyRun(config, source)
   const plan = await planShards(config, source, signal)
-  await createShardsFolder(runDir)
-  await beginRun(runDir, run, plan)
+  const store = createPosixStore(runDir)
+  await store.prepare()
+  await beginRun(store, run, plan)
   await source.close()
   const limit = pLimit(16)
-  await Promise.all(plan.shards.map((shard) => limit(() => commit(runDir, run.runId, shard))))
+  await Promise.all(plan.shards.map((shard) => limit(() => commit(store, run.runId, shard))))
 }
 
-async function commit(runDir: string, runId: string, shard: Shard): Promise<void> {
+async function commit(store: RunStore, runId: string, shard: Shard): Promise<void> {
   const rows = Array.from({ length: ROWS_PER_SHARD }, (_, index) => rowOf(shard, index))
-  const attempt = await beginAttempt(runDir, shard.id)
-  const file = (name: string) => path.join(attempt.dir, name)
+  const attempt = await beginShard(store, { shard: shard.id, version: 1 })
   const files = {
-    [GROUNDINGS_FILE]: await writeSynced(file(GROUNDINGS_FILE), encodeGroundings(rows, runId)),
-    [REJECTS_FILE]: await writeSynced(file(REJECTS_FILE), ''),
+    [GROUNDINGS_FILE]: await attempt.write(GROUNDINGS_FILE, encodeGroundings(rows, runId)),
+    [REJECTS_FILE]: await attempt.write(REJECTS_FILE, ''),
   }
-  await attempt.publish({
+  await publishShard(attempt, {
     formatVersion: COMMIT_FORMAT,
     runId,
     shard: shard.id,

@@ -13,6 +13,7 @@ interface Flags {
   readonly json?: true
 }
 
+/** `groundmill retry-failed`. */
 export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
   program
     .command('retry-failed')

@@ -5,7 +5,9 @@ import { formatSummary } from '../run/format-summary.ts'
 import { readHostFailures, type HostFailures } from '../run/host-failures.ts'
 import { readFailures, summarize } from '../run/summary.ts'
 import { openManifest } from '../store/run-manifest.ts'
-import { readCommits, readCommittedShards } from '../store/posix/shards.ts'
+import { createPosixStore } from '../store/posix/posix-store.ts'
+import { committedShards, readCommits } from '../store/shards.ts'
+import type { RunStore } from '../store/run-store.ts'
 import { positiveInt, type Io, type RegisterCommand } from './command.ts'
 
 interface Flags {
@@ -34,13 +36,16 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
 async function status(dir: string, flags: Flags, io: Io): Promise<number> {
   const manifest = await openManifest(dir)
   const damagedShards: { readonly shard: number; readonly error: string }[] = []
-  const commits = await readCommits(dir, (shard, { message }) => {
+  const store = createPosixStore(dir)
+  const commits = await readCommits(store, (shard, { message }) => {
     damagedShards.push({ shard, error: message })
   })
   const summary = summarize(manifest, commits)
-  const failedShards = await readFailures(dir, commits)
-  const concepts = flags.concepts ? summarizeConcepts(await countConcepts(rowsOf(dir))) : undefined
-  const hosts = flags.hosts ? await readHostFailures(dir, commits, flags.hosts) : undefined
+  const failedShards = await readFailures(store, commits)
+  const concepts = flags.concepts
+    ? summarizeConcepts(await countConcepts(rowsOf(store)))
+    : undefined
+  const hosts = flags.hosts ? await readHostFailures(store, commits, flags.hosts) : undefined
   if (flags.json) {
     const report = { dir, ...summary, failedShards, damagedShards, concepts, hosts }
     io.stdout.write(`${JSON.stringify(report)}\n`)
@@ -63,8 +68,8 @@ function table(title: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : `${title}\n${lines.join('')}`
 }
 
-async function* rowsOf(dir: string) {
-  for await (const shard of readCommittedShards(dir)) yield* shard.rows()
+async function* rowsOf(store: RunStore) {
+  for await (const shard of committedShards(store)) yield* shard.rows()
 }
 
 function formatConcepts(concepts: ConceptSummary): string {

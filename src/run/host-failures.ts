@@ -2,8 +2,10 @@
 
 import type { ReasonCode } from '../core/reasons.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
-import { openShard } from '../store/posix/shards.ts'
+import type { RunStore } from '../store/run-store.ts'
+import { openShard } from '../store/shards.ts'
 
+/** What one host cost. */
 export interface HostFailures {
   readonly host: string
   readonly rows: number
@@ -19,14 +21,14 @@ const MAX_HOSTS = 200_000
  * @throws InputError if the rejects of a shard cannot be read
  */
 export async function readHostFailures(
-  runDir: string,
+  store: RunStore,
   commits: readonly CommitRecord[],
   most: number,
 ): Promise<HostFailures[]> {
   const hosts = new Map<string, Map<ReasonCode, number>>()
   for (const commit of commits) {
     if (commit.counts.rejects === 0) continue
-    for await (const { host, code } of openShard(runDir, commit).rejects()) {
+    for await (const { host, code } of openShard(store, commit).rejects()) {
       if (host === undefined) continue
       let reasons = hosts.get(host)
       if (reasons === undefined) {

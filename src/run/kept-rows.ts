@@ -3,8 +3,9 @@
 import { retryOf, type ReasonCode, type Reject } from '../core/reasons.ts'
 import type { GroundingRow, ImageFormat } from '../core/types.ts'
 import { formatOf, type StoredImage } from '../store/images-tar.ts'
-import type { CommittedShard } from '../store/posix/shards.ts'
+import type { CommittedShard } from '../store/shards.ts'
 
+/** Rows of the version before. */
 export interface KeptRows {
   readonly rows: readonly GroundingRow[]
   readonly rejects: readonly Reject[]
@@ -35,6 +36,7 @@ export interface KeptImages {
   close(): Promise<void>
 }
 
+/** @param images in row order */
 export function createKeptImages(images: AsyncIterable<StoredImage>): KeptImages {
   const iterator = images[Symbol.asyncIterator]()
   let next: StoredImage | undefined

@@ -1,16 +1,13 @@
 // The shards that are not committed, several at a time, shared with whoever else works on the folder.
 
 import { setMaxListeners } from 'node:events'
-import fs from 'node:fs/promises'
 import os from 'node:os'
-import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FatalError, InputError, messageOf, ShardError } from '../core/errors.ts'
 import type { Shard } from '../core/types.ts'
-import { claimShard } from '../store/posix/claims.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
-import { naming } from '../store/posix/durable.ts'
-import { findCommit } from '../store/posix/shards.ts'
+import { FAILURES_FILE, type Release, type RunStore } from '../store/run-store.ts'
+import { findCommit, shardFolder } from '../store/shards.ts'
 import { drain } from './drain.ts'
 import type { Progress } from './progress.ts'
 import { runShard, type ShardTools } from './run-shard.ts'
@@ -18,6 +15,16 @@ import { runShard, type ShardTools } from './run-shard.ts'
 /** Shards that may fail one after the other before the run gives up: their cause hits every shard. */
 const MAX_FAILURES_IN_A_ROW = 20
 const POLL_CLAIMS_MS = 1_000
+
+/** What the shards of a run share, and who is told. */
+interface Shared {
+  readonly tools: Omit<ShardTools, 'onRow'>
+  readonly progress: Progress
+  /** A request to stop, which lets a shard end that can end soon. */
+  readonly signal: AbortSignal
+  /** Aborted by one worker's fatal error: the others stop at once. */
+  readonly fatal: AbortSignal
+}
 
 /**
  * Labels shards until all are committed, by this process or another. Shards that fail are left out;
@@ -34,78 +41,34 @@ export async function labelShards(
   signal: AbortSignal,
   commits: Map<number, CommitRecord>,
 ): Promise<void> {
-  const { runDir, options } = tools
-  // One worker's fatal error stops the others at once; a request to stop lets them end a shard.
   const fatal = new AbortController()
-  setMaxListeners(0, fatal.signal, signal)
+  const either = AbortSignal.any([signal, fatal.signal])
+  setMaxListeners(0, fatal.signal, signal, either) // one listener per shard in flight
+  const shared: Shared = { tools, progress, signal, fatal: fatal.signal }
   const waiting = [...open]
   const earlier = new Map(commits)
-  const retried = new Set<number>()
-  let failuresInARow = 0
-
-  const label = async (shard: Shard): Promise<CommitRecord | undefined> => {
-    const drained = drain(signal, shard.end - shard.start)
-    let done = 0
-    const onRow = () => {
-      done++
-      drained.advance()
-      progress.advance()
-    }
-    try {
-      return await runShard(
-        shard,
-        { ...tools, onRow },
-        AbortSignal.any([fatal.signal, drained.signal]),
-        earlier.get(shard.id),
-      )
-    } catch (error) {
-      progress.advance(-done)
-      throw error
-    } finally {
-      drained.end()
-    }
-  }
+  const failures = new Failures(tools.store, progress)
 
   const work = async () => {
-    const either = AbortSignal.any([signal, fatal.signal])
     for (;;) {
-      const claimed = await claimNext(waiting, runDir, either)
+      const claimed = await claimNext(waiting, tools.store, either)
       if (claimed === undefined) return
       const { shard, release } = claimed
       try {
-        const found = await findCommit(runDir, shard.id)
-        const isDone = (found?.version ?? 0) > (earlier.get(shard.id)?.version ?? 0)
-        if (isDone) progress.advance(shard.end - shard.start)
-        const record = (isDone ? found : await label(shard)) ?? (await findCommit(runDir, shard.id))
-        if (record === undefined) throw new ShardError('published by another process, then removed')
-        commits.set(shard.id, record)
-        failuresInARow = 0
+        commits.set(shard.id, await commitShard(shard, shared, earlier.get(shard.id)))
+        failures.inARow = 0
       } catch (error) {
         if (error instanceof FatalError) throw error
         if (either.aborted) return
-        if (error instanceof ShardError && !retried.has(shard.id)) {
-          progress.warn(`shard ${shard.id}: ${messageOf(error)}; tried again at the end`, {
-            shard: shard.id,
-          })
-          retried.add(shard.id)
-          waiting.push(shard)
-          continue
-        }
-        await recordFailure(runDir, shard, error)
-        progress.warn(`shard ${shard.id} failed: ${messageOf(error)}`, { shard: shard.id })
-        if (++failuresInARow >= MAX_FAILURES_IN_A_ROW) {
-          throw new FatalError(
-            `${failuresInARow} shards failed in a row; the last: ${messageOf(error)}`,
-            { cause: error },
-          )
-        }
+        if (failures.mayTryAgain(shard, error)) waiting.push(shard)
+        else await failures.record(shard, error)
       } finally {
         await release()
       }
     }
   }
 
-  const workers = Array.from({ length: options.shardsInFlight }, () =>
+  const workers = Array.from({ length: tools.options.shardsInFlight }, () =>
     work().catch((error: unknown) => {
       fatal.abort(error)
     }),
@@ -115,19 +78,104 @@ export async function labelShards(
   signal.throwIfAborted()
 }
 
+/** The record of a claimed shard, which another process may have made before. */
+async function commitShard(
+  shard: Shard,
+  shared: Shared,
+  earlier: CommitRecord | undefined,
+): Promise<CommitRecord> {
+  const { store } = shared.tools
+  const found = await findCommit(store, shard.id)
+  if (found !== undefined && found.version > (earlier?.version ?? 0)) {
+    shared.progress.advance(shard.end - shard.start)
+    return found
+  }
+  const record = (await label(shard, shared, earlier)) ?? (await findCommit(store, shard.id))
+  if (record === undefined) throw new ShardError('published by another process, then removed')
+  return record
+}
+
+async function label(
+  shard: Shard,
+  { tools, progress, signal, fatal }: Shared,
+  earlier: CommitRecord | undefined,
+): Promise<CommitRecord | undefined> {
+  const drained = drain(signal, shard.end - shard.start)
+  let done = 0
+  const onRow = () => {
+    done++
+    drained.advance()
+    progress.advance()
+  }
+  try {
+    const either = AbortSignal.any([fatal, drained.signal])
+    return await runShard(shard, { ...tools, onRow }, either, earlier)
+  } catch (error) {
+    progress.advance(-done)
+    throw error
+  } finally {
+    drained.end()
+  }
+}
+
+/** Shards that did not end well. */
+class Failures {
+  inARow = 0
+  readonly #store: RunStore
+  readonly #progress: Progress
+  readonly #retried = new Set<number>()
+
+  constructor(store: RunStore, progress: Progress) {
+    this.#store = store
+    this.#progress = progress
+  }
+
+  /** Once per shard, for what may be the shard's affair alone. */
+  mayTryAgain({ id: shard }: Shard, error: unknown): boolean {
+    if (!(error instanceof ShardError) || this.#retried.has(shard)) return false
+    this.#retried.add(shard)
+    const message = `shard ${shard}: ${messageOf(error)}; tried again at the end`
+    this.#progress.warn(message, { shard })
+    return true
+  }
+
+  /**
+   * Leaves a note for `status`, no mark: the shard is tried again by the next run.
+   *
+   * @throws FatalError when too many failed in a row
+   */
+  async record({ id: shard }: Shard, error: unknown): Promise<void> {
+    const isBug = !(error instanceof ShardError || error instanceof InputError)
+    const line = JSON.stringify({
+      shard,
+      at: new Date().toISOString(),
+      host: os.hostname(),
+      error: messageOf(error),
+      ...(isBug && error instanceof Error ? { stack: error.stack } : {}),
+    })
+    await this.#store.note(FAILURES_FILE, line)
+    this.#progress.warn(`shard ${shard} failed: ${messageOf(error)}`, { shard })
+    if (++this.inARow >= MAX_FAILURES_IN_A_ROW) {
+      throw new FatalError(`${this.inARow} shards failed in a row; the last: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
 /**
  * The next shard that no living process works on; waits while others hold all that is left, since
  * they may die. Undefined when there is none, or when the signal is aborted.
  */
 async function claimNext(
   waiting: Shard[],
-  runDir: string,
+  store: RunStore,
   signal: AbortSignal,
-): Promise<{ shard: Shard; release: () => Promise<void> } | undefined> {
+): Promise<{ shard: Shard; release: Release } | undefined> {
   for (let tries = 0; !signal.aborted; tries++) {
     const shard = waiting.shift()
     if (shard === undefined) return undefined
-    const release = await claimShard(runDir, shard.id)
+    const release = await store.claim(shardFolder({ shard: shard.id, version: 1 }))
     if (release !== undefined) return { shard, release }
     waiting.push(shard)
     if (tries >= waiting.length) {
@@ -135,18 +183,4 @@ async function claimNext(
     }
   }
   return undefined
-}
-
-/** For `status`; a note, not a mark: the shard is tried again by the next run. */
-async function recordFailure(runDir: string, shard: Shard, error: unknown): Promise<void> {
-  const file = path.join(runDir, 'failures.jsonl')
-  const isBug = !(error instanceof ShardError || error instanceof InputError)
-  const line = JSON.stringify({
-    shard: shard.id,
-    at: new Date().toISOString(),
-    host: os.hostname(),
-    error: messageOf(error),
-    ...(isBug && error instanceof Error ? { stack: error.stack } : {}),
-  })
-  await naming(file, () => fs.appendFile(file, `${line}\n`))
 }

@@ -12,6 +12,7 @@ import {
   RUN_FORMAT,
   type RunManifest,
 } from '../store/run-manifest.ts'
+import type { RunStore } from '../store/run-store.ts'
 import { VERSION } from '../version.ts'
 import { assertSameRun, inTodaysTerms, type RunIdentity } from './identity.ts'
 import { confirmInputs, type ConfirmOptions } from './input-hashes.ts'
@@ -21,14 +22,14 @@ import { confirmInputs, type ConfirmOptions } from './input-hashes.ts'
  * @throws ConfigError listing the fields that differ, if the folder belongs to another run
  */
 export async function findRun(
-  runDir: string,
+  store: RunStore,
   { identity }: RunIdentity,
   options: ConfirmOptions,
 ): Promise<RunManifest | undefined> {
-  const stored = await readManifest(runDir)
+  const stored = await readManifest(store)
   if (stored === undefined) return undefined
-  const today = inTodaysTerms(runDir, stored)
-  assertSameRun(runDir, today, await confirmInputs(stored, identity, options))
+  const today = inTodaysTerms(store.location, stored)
+  assertSameRun(store.location, today, await confirmInputs(stored, identity, options))
   return stored
 }
 
@@ -73,15 +74,11 @@ async function* limited(
  * @throws ConfigError if that process began another run
  */
 export async function beginRun(
-  runDir: string,
+  store: RunStore,
   { runId, identity, config, teacher }: RunIdentity,
   { shards, rows, inputs }: Plan,
 ): Promise<RunManifest> {
-  await publishPlan(
-    runDir,
-    runId,
-    shards.map((shard) => JSON.stringify(shard)),
-  )
+  await publishPlan(store, runId, shards)
   const manifest: RunManifest = {
     formatVersion: RUN_FORMAT,
     runId,
@@ -92,9 +89,11 @@ export async function beginRun(
     teacher,
     versions: { groundmill: VERSION, node: process.versions.node },
   }
-  if (await publishManifest(runDir, manifest)) return manifest
-  const other = await readManifest(runDir)
-  if (other === undefined) throw new InputError(`${runDir}/run.json was removed while it was made`)
-  assertSameRun(runDir, inTodaysTerms(runDir, other), identity)
+  if (await publishManifest(store, manifest)) return manifest
+  const other = await readManifest(store)
+  const { location } = store
+  if (other === undefined)
+    throw new InputError(`${location}/run.json was removed while it was made`)
+  assertSameRun(location, inTodaysTerms(location, other), identity)
   return other
 }

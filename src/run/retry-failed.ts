@@ -5,8 +5,10 @@ import type { Config } from '../config.ts'
 import { ConfigError } from '../core/errors.ts'
 import { retryOf, type ReasonCode } from '../core/reasons.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
+import { createPosixStore } from '../store/posix/posix-store.ts'
 import { readPlan } from '../store/run-manifest.ts'
-import { createShardsFolder, readCommits } from '../store/posix/shards.ts'
+import type { RunStore } from '../store/run-store.ts'
+import { readCommits } from '../store/shards.ts'
 import { identifyRun } from './identity.ts'
 import type { ConfirmOptions } from './input-hashes.ts'
 import { findRun } from './open-run.ts'
@@ -36,11 +38,12 @@ export async function retryFailed(
   signal: AbortSignal,
   { verifyInputs = false }: { readonly verifyInputs?: boolean } = {},
 ): Promise<RetryResult> {
-  const commits = await readCommits(runDir)
+  const store = createPosixStore(runDir)
+  const commits = await readCommits(store)
   const before = commits.filter((commit) => retryable(commit) > 0)
   const rows = before.reduce((sum, commit) => sum + retryable(commit), 0)
   const after = new Map(before.map((commit) => [commit.shard, commit]))
-  if (rows > 0) await labelAgain(config, runDir, after, rows, { verifyInputs, progress, signal })
+  if (rows > 0) await labelAgain(config, store, after, rows, { verifyInputs, progress, signal })
 
   const left: Partial<Record<ReasonCode, number>> = {}
   for (const { reasons } of after.values()) {
@@ -60,28 +63,23 @@ export async function retryFailed(
 /** @param commits gets the new versions */
 async function labelAgain(
   config: Config,
-  runDir: string,
+  store: RunStore,
   commits: Map<number, CommitRecord>,
   rows: number,
   options: ConfirmOptions,
 ): Promise<void> {
   const { progress, signal } = options
   await withSource(config, signal, async (source) => {
-    const manifest = await findRun(runDir, await identifyRun(config, source), options)
-    if (manifest === undefined) throw new ConfigError(`${runDir} holds no run`)
-    const plan = await readPlan(runDir, manifest.runId)
+    const manifest = await findRun(store, await identifyRun(config, source), options)
+    if (manifest === undefined) throw new ConfigError(`${store.location} holds no run`)
+    const plan = await readPlan(store, manifest.runId)
     const shards = plan.filter(({ id }) => commits.has(id))
-    await createShardsFolder(runDir)
-    await sweep(runDir, commits)
+    await store.prepare()
+    await sweep(store, commits)
     await withModels(config, progress, async (models) => {
       progress.note(`${rows} rows of ${shards.length} shards are tried again`)
       progress.begin(rows, 0)
-      await label(
-        { config, source, ...models, manifest, runDir, progress },
-        shards,
-        commits,
-        signal,
-      )
+      await label({ config, source, ...models, manifest, store, progress }, shards, commits, signal)
     })
   })
 }

@@ -7,11 +7,12 @@ import { loadHooks, mayMatch } from '../ingest/fetch/hooks.ts'
 import { createImageLoader } from '../ingest/image/load.ts'
 import { openSource, type CaptionSource } from '../ingest/source/source.ts'
 import { createPhraseExtractor, type PhraseExtractor } from '../nlp/extractor.ts'
-import { sweepDead } from '../store/posix/claims.ts'
+import { sweepAttributes } from '../store/attributes.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
-import { removeOldJournals } from '../store/posix/fetch-journal.ts'
+import { createPosixStore } from '../store/posix/posix-store.ts'
 import { readPlan, type RunManifest } from '../store/run-manifest.ts'
-import { createShardsFolder, readCommits } from '../store/posix/shards.ts'
+import { SHARDS_FOLDER, type RunStore } from '../store/run-store.ts'
+import { readCommits } from '../store/shards.ts'
 import { openUrlDigest } from '../store/url-digest.ts'
 import { openTeacher } from '../teacher/open-teacher.ts'
 import type { Teacher } from '../teacher/teacher.ts'
@@ -37,23 +38,24 @@ export async function runDataset(
   signal: AbortSignal,
   { verifyInputs = false }: { readonly verifyInputs?: boolean } = {},
 ): Promise<RunSummary> {
+  const store = createPosixStore(runDir)
   return withSource(config, signal, async (source) => {
     const run = await identifyRun(config, source)
-    const stored = await findRun(runDir, run, { verifyInputs, progress, signal })
+    const stored = await findRun(store, run, { verifyInputs, progress, signal })
     let shards: readonly Shard[] | undefined
     const commits = new Map<number, CommitRecord>()
     if (stored !== undefined) {
-      shards = await readPlan(runDir, stored.runId)
-      for (const record of await readCommits(runDir)) commits.set(record.shard, record)
+      shards = await readPlan(store, stored.runId)
+      for (const record of await readCommits(store)) commits.set(record.shard, record)
       if (shards.every(({ id }) => commits.has(id))) {
-        await sweep(runDir, commits).catch(() => undefined) // nothing else is written; it may be an archive
+        await sweep(store, commits).catch(() => undefined) // nothing else is written; it may be an archive
         progress.note('every shard is committed; nothing to do')
         return summarize(stored, [...commits.values()])
       }
     }
     // A disk that refuses and a teacher that does not run are found before there is a run to repair.
-    await createShardsFolder(runDir)
-    await sweep(runDir, commits)
+    await store.prepare()
+    await sweep(store, commits)
     return withModels(config, progress, async (models) => {
       let manifest = stored
       if (manifest === undefined) {
@@ -61,7 +63,7 @@ export async function runDataset(
         const plan = await planShards(config, source, signal)
         const { hashInputs: mode } = config.run
         const inputs = await hashInputs(source.identity, mode, { progress, signal })
-        manifest = await beginRun(runDir, run, { ...plan, inputs })
+        manifest = await beginRun(store, run, { ...plan, inputs })
         shards = plan.shards
       }
       const open = (shards ?? []).filter(({ id }) => !commits.has(id))
@@ -69,7 +71,7 @@ export async function runDataset(
         progress.note(`resuming: ${commits.size} of ${manifest.plan.shards} shards are committed`)
       }
       progress.begin(manifest.plan.rows, committedRows(commits))
-      await label({ config, source, ...models, manifest, runDir, progress }, open, commits, signal)
+      await label({ config, source, ...models, manifest, store, progress }, open, commits, signal)
       return summarize(manifest, [...commits.values()])
     })
   })
@@ -79,13 +81,14 @@ function committedRows(commits: ReadonlyMap<number, CommitRecord>): number {
   return [...commits.values()].reduce((sum, { rows }) => sum + rows.end - rows.start, 0)
 }
 
-/** Removes what dead processes have left in the folder. */
+/** Removes what dead processes, and versions that are replaced, have left in the folder. */
 export async function sweep(
-  runDir: string,
+  store: RunStore,
   commits: ReadonlyMap<number, CommitRecord>,
 ): Promise<void> {
-  await sweepDead(runDir)
-  await removeOldJournals(runDir, [...commits.values()])
+  await store.sweep(['', SHARDS_FOLDER])
+  await store.removeOldJournals([...commits.values()])
+  await sweepAttributes(store, commits)
 }
 
 /** Opens the teacher while the phrase threads load their words; closes both, and the progress. */
@@ -128,7 +131,7 @@ export async function planDataset(
   const { signal } = options
   return withSource(config, signal, async (source) => {
     const run = await identifyRun(config, source)
-    const stored = await findRun(runDir, run, options)
+    const stored = await findRun(createPosixStore(runDir), run, options)
     const plan = await planShards(config, source, signal)
     const { runId } = stored ?? run
     return { runId, teacher: run.teacher, plan, isBegun: stored !== undefined }
@@ -156,7 +159,7 @@ interface Labelling {
   readonly extractor: PhraseExtractor
   readonly teacher: Teacher
   readonly manifest: RunManifest
-  readonly runDir: string
+  readonly store: RunStore
   readonly progress: Progress
 }
 
@@ -166,19 +169,19 @@ interface Labelling {
  * @param commits as for `labelShards`
  */
 export async function label(
-  { config, source, extractor, teacher, manifest, runDir, progress }: Labelling,
+  { config, source, extractor, teacher, manifest, store, progress }: Labelling,
   shards: readonly Shard[],
   commits: Map<number, CommitRecord>,
   signal: AbortSignal,
 ): Promise<void> {
   // A run without lists has no key.
-  const digestUrl = mayMatch(config.fetch) ? await openUrlDigest(runDir) : () => ''
+  const digestUrl = mayMatch(config.fetch) ? await openUrlDigest(store) : () => ''
   const hooks = await loadHooks(config.fetch, digestUrl)
   const images = createImageLoader(config.fetch, config.image, { hooks, input: teacher.input })
   const { runId } = manifest
   const { maxRepeats } = config.caption
   const tools = {
-    runDir,
+    store,
     runId,
     options: config.run,
     maxRepeats,

@@ -5,11 +5,12 @@ import { SampleError } from '../core/errors.ts'
 import { isSealed } from '../core/reasons.ts'
 import type { CheckedImage, GroundingRow, SourceRow } from '../core/types.ts'
 import type { ImageLoader } from '../ingest/image/load.ts'
-import type { FetchJournal, JournaledFetch } from '../store/posix/fetch-journal.ts'
+import type { FetchJournal, JournaledFetch } from '../store/run-store.ts'
 import { createDuplicateFinder } from './duplicates.ts'
 import { mapOrdered, type InFlight } from '../system/map-ordered.ts'
 import type { RunOptions } from './options.ts'
 
+/** What the images of a shard pass through. */
 export interface ShardImagesOptions<Row extends SourceRow> {
   readonly images: ImageLoader
   readonly journal: FetchJournal
@@ -28,6 +29,7 @@ interface Received<Row> {
   readonly fetched: JournaledFetch | { readonly read: () => Promise<Uint8Array> }
 }
 
+/** A row with an image that may be used. */
 export interface RowImage<Row> {
   readonly row: Row
   readonly checked: CheckedImage

@@ -1,12 +1,10 @@
 // Totals of a run, from commit records alone: the same after any number of resumes, on any machine.
 
-import fs from 'node:fs/promises'
-import path from 'node:path'
 import { z } from 'zod'
 import { REASONS, stageOf, type ReasonCode, type StageName } from '../core/reasons.ts'
-import { codeOf } from '../store/posix/durable.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import type { RunManifest } from '../store/run-manifest.ts'
+import { FAILURES_FILE, type RunStore } from '../store/run-store.ts'
 
 /** Totals of a run. */
 export interface RunSummary {
@@ -100,16 +98,10 @@ export interface ShardFailure {
 
 /** The last failure of each shard that is not committed since. */
 export async function readFailures(
-  runDir: string,
+  store: RunStore,
   commits: readonly CommitRecord[],
 ): Promise<ShardFailure[]> {
-  let text: string
-  try {
-    text = await fs.readFile(path.join(runDir, 'failures.jsonl'), 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return []
-    throw error
-  }
+  const text = (await store.read(FAILURES_FILE)) ?? ''
   const schema = z.object({ shard: z.number(), at: z.string(), error: z.string() })
   const done = new Set(commits.map(({ shard }) => shard))
   const last = new Map<number, ShardFailure>()

@@ -6,8 +6,10 @@ import { REASONS, type ReasonCode } from '../core/reasons.ts'
 const digest = z.strictObject({ size: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
 const count = z.int().min(0)
 
+/** Raised when an older record would be misread. */
 export const COMMIT_FORMAT = 1
 
+/** Also checks that rows and reasons add up. */
 export const commitRecordSchema = z
   .strictObject({
     formatVersion: z.literal(COMMIT_FORMAT),
@@ -49,4 +51,5 @@ export const commitRecordSchema = z
     'the counts per reason must add up to the rejects',
   )
 
+/** What one version of a shard holds, and how it was made. */
 export type CommitRecord = z.output<typeof commitRecordSchema>

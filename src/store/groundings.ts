@@ -1,7 +1,6 @@
 // groundings.parquet: one row per pair that reached the teacher. Spans are written as Unicode code
 // points, because the readers of Parquet slice Python or SQL strings; inside they are UTF-16.
 
-import fs from 'node:fs/promises'
 import { parquetMetadataAsync, parquetReadObjects, type SchemaElement } from 'hyparquet'
 import { compressors } from 'hyparquet-compressors'
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer'
@@ -9,6 +8,7 @@ import { z } from 'zod'
 import { InputError, messageOf } from '../core/errors.ts'
 import { codePointIndex } from '../core/span.ts'
 import type { GroundingRow, Json } from '../core/types.ts'
+import type { StoredFile } from './run-store.ts'
 
 export type { GroundingRow } from '../core/types.ts'
 
@@ -178,30 +178,26 @@ const storedRowSchema = z.object({
  *
  * @throws InputError naming the file (and row group) if it cannot be read
  */
-export async function* readGroundings(file: string): AsyncIterable<GroundingRow> {
-  const handle = await fs.open(file, 'r')
-  try {
-    const buffer = await fileBuffer(handle)
-    const metadata = await wrapped(file, () => parquetMetadataAsync(buffer))
-    let rowStart = 0
-    for (const [index, group] of metadata.row_groups.entries()) {
-      const rowEnd = rowStart + Number(group.num_rows)
-      const rows = await wrapped(`${file}, row group ${index}`, async () => {
-        const objects = await parquetReadObjects({
-          file: buffer,
-          metadata,
-          compressors,
-          utf8: false,
-          rowStart,
-          rowEnd,
-        })
-        return objects.map(decodeRow)
+export async function* readGroundings(file: StoredFile): AsyncGenerator<GroundingRow> {
+  const { address } = file
+  const buffer = parquetBuffer(file)
+  const metadata = await wrapped(address, () => parquetMetadataAsync(buffer))
+  let rowStart = 0
+  for (const [index, group] of metadata.row_groups.entries()) {
+    const rowEnd = rowStart + Number(group.num_rows)
+    const rows = await wrapped(`${address}, row group ${index}`, async () => {
+      const objects = await parquetReadObjects({
+        file: buffer,
+        metadata,
+        compressors,
+        utf8: false,
+        rowStart,
+        rowEnd,
       })
-      yield* rows
-      rowStart = rowEnd
-    }
-  } finally {
-    await handle.close()
+      return objects.map(decodeRow)
+    })
+    yield* rows
+    rowStart = rowEnd
   }
 }
 
@@ -224,16 +220,10 @@ function decodeRow(object: unknown): GroundingRow {
   }
 }
 
-async function fileBuffer(handle: fs.FileHandle) {
-  const { size } = await handle.stat()
+function parquetBuffer(file: StoredFile) {
   return {
-    byteLength: size,
-    async slice(start: number, end = size): Promise<ArrayBuffer> {
-      const bytes = new Uint8Array(new ArrayBuffer(end - start))
-      const { bytesRead } = await handle.read(bytes, 0, bytes.length, start)
-      if (bytesRead !== bytes.length) throw new Error(`ends at byte ${start + bytesRead}`)
-      return bytes.buffer
-    },
+    byteLength: file.size,
+    slice: async (start: number, end = file.size) => (await file.read(start, end)).buffer,
   }
 }
 

@@ -2,31 +2,34 @@
 // fixed headers, so that equal images give equal bytes.
 
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import fs from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { extract } from 'tar-stream'
 import { InputError, messageOf } from '../core/errors.ts'
 import type { ImageFormat } from '../core/types.ts'
-import { createAppendedFile } from './posix/appended-file.ts'
-import { naming, type FileDigest } from './posix/durable.ts'
+import type { Attempt, FileDigest, GrowingFile, StoredFile } from './run-store.ts'
 
+/** Writes the images of a shard, in row order. */
 export interface ImagesTarWriter {
   /** Resolves when there is room for more; await it before the next call. @throws FatalError when the disk refuses */
   add(key: string, format: ImageFormat, bytes: Uint8Array): Promise<void>
   /** Ends the archive and syncs it to disk. */
   close(): Promise<FileDigest>
-  /** Gives up; the half-written file stays for its folder's owner to remove. */
+  /** Gives up; the half-written file stays for its owner to remove. */
   abort(): Promise<void>
 }
 
 const BLOCK = 512
 const PADDING = Buffer.alloc(2 * BLOCK)
 
-export function createImagesTar(file: string): ImagesTarWriter {
-  const archive = createAppendedFile(file)
+/** @param archive a file that holds nothing yet */
+export function createImagesTar(archive: GrowingFile): ImagesTarWriter {
   const hash = createHash('sha256')
+  let size = 0
   const append = (...piece: readonly Uint8Array[]) => {
-    for (const part of piece) hash.update(part)
+    for (const part of piece) {
+      hash.update(part)
+      size += part.length
+    }
     return archive.append(piece)
   }
   return {
@@ -37,8 +40,8 @@ export function createImagesTar(file: string): ImagesTarWriter {
       await archive.room()
     },
     async close() {
-      const [{ end }] = await Promise.all([append(PADDING), archive.close()])
-      return { size: end, sha256: hash.digest('hex') }
+      await Promise.all([append(PADDING), archive.close()])
+      return { size, sha256: hash.digest('hex') }
     },
     async abort() {
       await archive.close().catch(() => undefined)
@@ -67,6 +70,7 @@ function encodeHeader(name: string, size: number): Uint8Array {
   return header
 }
 
+/** An image as it lies in the archive. */
 export interface StoredImage {
   readonly key: string
   /** Member name, `<key>.<format>`. */
@@ -74,14 +78,23 @@ export interface StoredImage {
   readonly bytes: Uint8Array
 }
 
+/** What is read of an archive at once. */
+const PIECE_BYTES = 2 ** 18
+
+async function* pieces(file: StoredFile): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < file.size; at += PIECE_BYTES) {
+    yield file.read(at, Math.min(at + PIECE_BYTES, file.size))
+  }
+}
+
 /**
  * Streams the images of a shard in row order.
  *
  * @throws InputError naming the file if it is cut or damaged
  */
-export async function* readImagesTar(file: string): AsyncIterable<StoredImage> {
+export async function* readImagesTar(file: StoredFile): AsyncGenerator<StoredImage> {
   const archive = extract()
-  const source = createReadStream(file)
+  const source = Readable.from(pieces(file))
   source.on('error', (error) => {
     archive.destroy(error)
   })
@@ -94,20 +107,25 @@ export async function* readImagesTar(file: string): AsyncIterable<StoredImage> {
       yield { key: name.slice(0, name.indexOf('.')), name, bytes: Buffer.concat(chunks) }
     }
   } catch (error) {
-    throw new InputError(`${file}: ${messageOf(error)}`, { cause: error })
+    throw new InputError(`${file.address}: ${messageOf(error)}`, { cause: error })
   } finally {
     source.destroy()
   }
 }
 
 /**
- * Writes an archive anew without some images.
+ * Writes an archive of an attempt anew without some images.
  *
  * @throws as readImagesTar; FatalError when the disk refuses
  */
-export async function dropImages(file: string, keys: ReadonlySet<string>): Promise<FileDigest> {
-  const rest = `${file}.rest`
-  const writer = createImagesTar(rest)
+export async function dropImages(
+  attempt: Attempt,
+  name: string,
+  keys: ReadonlySet<string>,
+): Promise<FileDigest> {
+  const rest = `${name}.rest`
+  const file = await attempt.open(name)
+  const writer = createImagesTar(attempt.append(rest))
   try {
     for await (const image of readImagesTar(file)) {
       if (!keys.has(image.key)) await writer.add(image.key, formatOf(image), image.bytes)
@@ -115,9 +133,11 @@ export async function dropImages(file: string, keys: ReadonlySet<string>): Promi
   } catch (error) {
     await writer.abort()
     throw error
+  } finally {
+    await file.close()
   }
   const digest = await writer.close()
-  await naming(file, () => fs.rename(rest, file))
+  await attempt.rename(rest, name)
   return digest
 }
 

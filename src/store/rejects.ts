@@ -1,10 +1,9 @@
 // rejects.jsonl: the rows of a shard that did not become groundings, one JSON object per line.
 
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { z } from 'zod'
-import { InputError, messageOf } from '../core/errors.ts'
 import { REASONS, type ReasonCode, type Reject, type StageName } from '../core/reasons.ts'
+import { readJsonLines } from './json-lines.ts'
+import type { RunStore } from './run-store.ts'
 
 const STAGES = [
   'source',
@@ -21,27 +20,15 @@ const rejectSchema = z.object({
   stage: z.enum(STAGES),
   code: z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]),
   detail: z.string(),
-  url: z.string().optional(),
-  httpStatus: z.int().optional(),
-  host: z.string().optional(),
-  attempts: z.int().optional(),
-  time: z.iso.datetime().optional(),
-  urlDigest: z.string().optional(),
+  url: z.string().exactOptional(),
+  httpStatus: z.int().exactOptional(),
+  host: z.string().exactOptional(),
+  attempts: z.int().exactOptional(),
+  time: z.iso.datetime().exactOptional(),
+  urlDigest: z.string().exactOptional(),
 })
 
 /** In row order. @throws InputError naming file and line if one is no reject */
-export async function* readRejects(file: string): AsyncGenerator<Reject> {
-  // Line feeds inside strings are escaped in JSON, and so are the other line ends by cleanDetail().
-  const lines = createInterface({ input: createReadStream(file), crlfDelay: Infinity })
-  let number = 0
-  for await (const line of lines) {
-    number++
-    let reject: z.output<typeof rejectSchema>
-    try {
-      reject = rejectSchema.parse(JSON.parse(line))
-    } catch (error) {
-      throw new InputError(`${file}, line ${number}: not a reject: ${messageOf(error)}`)
-    }
-    yield JSON.parse(JSON.stringify(reject)) as Reject
-  }
+export function readRejects(store: RunStore, name: string): AsyncGenerator<Reject> {
+  return readJsonLines(store, name, { what: 'reject', parse: (value) => rejectSchema.parse(value) })
 }

@@ -1,12 +1,12 @@
 // run.json and its plan: what a run is, written once before any work. Everything that changes the
 // output's bytes is in the identity (run/identity.ts); a folder is never reused for another run.
 
-import fs from 'node:fs/promises'
-import path from 'node:path'
 import { z } from 'zod'
 import { InputError, messageOf } from '../core/errors.ts'
 import type { Json, Shard } from '../core/types.ts'
-import { codeOf, publishFile } from './posix/durable.ts'
+import { readJsonLines } from './json-lines.ts'
+import { createPosixStore } from './posix/posix-store.ts'
+import type { RunStore } from './run-store.ts'
 
 /** Raised when an older run.json would be misread. */
 export const RUN_FORMAT = 1
@@ -35,6 +35,8 @@ export interface Identity {
   readonly meanings?: Readonly<Record<string, number>>
 }
 
+const MANIFEST_FILE = 'run.json'
+
 const json: z.ZodType<Json> = z.json()
 const identitySchema = z.strictObject({
   config: json,
@@ -57,26 +59,21 @@ const manifestSchema = z.strictObject({
  * @returns undefined if the folder holds no run
  * @throws InputError if run.json is there but was not written by us
  */
-export async function readManifest(runDir: string): Promise<RunManifest | undefined> {
-  const file = path.join(runDir, 'run.json')
-  let text: string
-  try {
-    text = await fs.readFile(file, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined
-    throw error
-  }
+export async function readManifest(store: RunStore): Promise<RunManifest | undefined> {
+  const text = await store.read(MANIFEST_FILE)
+  if (text === undefined) return undefined
   try {
     return manifestSchema.parse(JSON.parse(text))
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error)
+    const file = store.address(MANIFEST_FILE)
     throw new InputError(`${file} is no run of this version of groundmill: ${why}`)
   }
 }
 
 /** @throws InputError if the folder holds no run */
 export async function openManifest(runDir: string): Promise<RunManifest> {
-  const manifest = await readManifest(runDir)
+  const manifest = await readManifest(createPosixStore(runDir))
   if (manifest === undefined) {
     throw new InputError(`${runDir} holds no run.json: it is not the folder of a groundmill run`)
   }
@@ -84,8 +81,8 @@ export async function openManifest(runDir: string): Promise<RunManifest> {
 }
 
 /** Written last of the two files, so that a run.json has its plan. False if another process was first. */
-export async function publishManifest(runDir: string, manifest: RunManifest): Promise<boolean> {
-  return publishFile(path.join(runDir, 'run.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+export async function publishManifest(store: RunStore, manifest: RunManifest): Promise<boolean> {
+  return store.publish(MANIFEST_FILE, `${JSON.stringify(manifest, null, 2)}\n`)
 }
 
 const shardSchema = z.strictObject({
@@ -96,38 +93,26 @@ const shardSchema = z.strictObject({
 })
 
 /** Named after the run, so that planners of different configs never mix their lines. */
-function planFile(runDir: string, runId: string): string {
-  return path.join(runDir, `plan-${runId}.jsonl`)
+function planFile(runId: string): string {
+  return `plan-${runId}.jsonl`
 }
 
 /** One shard per line. Written before run.json; all planners of one run write the same lines. */
 export async function publishPlan(
-  runDir: string,
+  store: RunStore,
   runId: string,
-  lines: readonly string[],
+  shards: readonly Shard[],
 ): Promise<void> {
-  await publishFile(planFile(runDir, runId), lines.map((line) => `${line}\n`).join(''))
+  const lines = shards.map((shard) => `${JSON.stringify(shard)}\n`)
+  await store.publish(planFile(runId), lines.join(''))
 }
 
 /** The shards by id. @throws InputError naming the file that is not there or the line that is no shard */
-export async function readPlan(runDir: string, runId: string): Promise<Shard[]> {
-  const file = planFile(runDir, runId)
-  let text: string
-  try {
-    text = await fs.readFile(file, 'utf8')
-  } catch (error) {
-    throw new InputError(
-      `${file} cannot be read, so the folder is damaged; restore the file or choose another --out: ` +
-        messageOf(error),
-      { cause: error },
-    )
+export async function readPlan(store: RunStore, runId: string): Promise<Shard[]> {
+  const shards: Shard[] = []
+  const parse = (value: unknown) => shardSchema.parse(value)
+  for await (const shard of readJsonLines(store, planFile(runId), { what: 'shard', parse })) {
+    shards.push(shard)
   }
-  const lines = text.split('\n').slice(0, -1)
-  return lines.map((line, index) => {
-    try {
-      return shardSchema.parse(JSON.parse(line))
-    } catch (error) {
-      throw new InputError(`${file}, line ${index + 1}: not a shard: ${messageOf(error)}`)
-    }
-  })
+  return shards
 }

@@ -2,10 +2,8 @@
 // it is meant, and the records alone are no list of such URLs.
 
 import { createHmac, randomBytes } from 'node:crypto'
-import fs from 'node:fs/promises'
-import path from 'node:path'
 import { InputError } from '../core/errors.ts'
-import { codeOf, publishFile } from './posix/durable.ts'
+import type { RunStore } from './run-store.ts'
 
 /** HMAC-SHA256 of the UTF-8 text, in hex. */
 export type UrlDigest = (url: string) => string
@@ -19,6 +17,7 @@ export function createUrlDigest(key: string): UrlDigest {
   return (url) => createHmac('sha256', key).update(url).digest('hex')
 }
 
+/** 64 hex digits. */
 export function randomUrlKey(): string {
   return randomBytes(32).toString('hex')
 }
@@ -29,27 +28,18 @@ export function randomUrlKey(): string {
  *
  * @throws InputError if the key is too short to keep a secret; FatalError when the disk refuses
  */
-export async function openUrlDigest(runDir: string): Promise<UrlDigest> {
-  const file = path.join(runDir, URL_KEY_FILE)
-  let text = await readKey(file)
+export async function openUrlDigest(store: RunStore): Promise<UrlDigest> {
+  let text = await store.read(URL_KEY_FILE)
   if (text === undefined) {
-    await publishFile(file, `${randomUrlKey()}\n`, 0o600)
-    text = await readKey(file)
+    await store.publish(URL_KEY_FILE, `${randomUrlKey()}\n`, 'owner')
+    text = await store.read(URL_KEY_FILE)
   }
   const key = text?.trim() ?? ''
   if (key.length < MIN_KEY_LENGTH) {
     throw new InputError(
-      `${file}: the key has ${key.length} characters; it must have at least ${MIN_KEY_LENGTH}`,
+      `${store.address(URL_KEY_FILE)}: the key has ${key.length} characters; it must have at least ` +
+        String(MIN_KEY_LENGTH),
     )
   }
   return createUrlDigest(key)
-}
-
-async function readKey(file: string): Promise<string | undefined> {
-  try {
-    return await fs.readFile(file, 'utf8')
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
-    throw error
-  }
 }

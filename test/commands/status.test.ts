@@ -1,8 +1,9 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
 import { publishManifest } from '../../src/store/run-manifest.ts'
-import { beginAttempt, createShardsFolder } from '../../src/store/posix/shards.ts'
+import { beginShard, publishShard } from '../../src/store/shards.ts'
 import { makeCommit, makeManifest } from '../helpers/commits.ts'
 import { runMain } from '../helpers/main.ts'
 import { makeRow, makeRun as makeGroundings } from '../helpers/runs.ts'
@@ -11,13 +12,14 @@ import { temporaryFolder } from '../helpers/temporary-folder.ts'
 /** Three shards of ten rows; two are committed, the third failed. */
 async function makeRun(): Promise<string> {
   const runDir = await temporaryFolder()
-  await createShardsFolder(runDir)
-  await publishManifest(runDir, makeManifest({ plan: { shards: 3, rows: 30 } }))
+  const store = createPosixStore(runDir)
+  await store.prepare()
+  await publishManifest(store, makeManifest({ plan: { shards: 3, rows: 30 } }))
   const counts = { groundings: 6, rejects: 4, phrases: 12, candidates: 24, droppedPhrases: 0 }
   const reasons = { caption_empty: 3, dns_timeout: 1 }
   for (const shard of [0, 1]) {
-    const attempt = await beginAttempt(runDir, shard)
-    await attempt.publish(makeCommit({ shard, counts, reasons }))
+    const attempt = await beginShard(store, { shard, version: 1 })
+    await publishShard(attempt, makeCommit({ shard, counts, reasons }))
   }
   const failure = { shard: 2, at: '2026-01-01T00:00:00.000Z', error: 'cannot open rows.tsv' }
   await fs.writeFile(path.join(runDir, 'failures.jsonl'), `${JSON.stringify(failure)}\n`)
@@ -60,8 +62,9 @@ describe('groundmill status', () => {
     const runDir = await makeRun()
     const one = await runMain('status', runDir, '--json')
     const { stats } = makeCommit()
-    const attempt = await beginAttempt(runDir, 2)
-    await attempt.publish(makeCommit({ shard: 2, stats: { ...stats, version: '0.2.0' } }))
+    const attempt = await beginShard(createPosixStore(runDir), { shard: 2, version: 1 })
+    const record = makeCommit({ shard: 2, stats: { ...stats, version: '0.2.0' } })
+    await publishShard(attempt, record)
 
     const text = await runMain('status', runDir)
     const json = await runMain('status', runDir, '--json')
@@ -95,7 +98,7 @@ describe('groundmill status', () => {
 
   it('sees nothing of shards that are being made', async () => {
     const runDir = await makeRun()
-    await beginAttempt(runDir, 2)
+    await beginShard(createPosixStore(runDir), { shard: 2, version: 1 })
 
     expect((await runMain('status', runDir)).stdout).toMatch(/shards +2 of 3/)
   })

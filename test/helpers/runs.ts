@@ -4,12 +4,13 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import type { Candidate, GroundingRow, Phrase } from '../../src/core/types.ts'
-import { writeSynced, type FileDigest } from '../../src/store/posix/durable.ts'
 import { encodeGroundings } from '../../src/store/groundings.ts'
 import { createImagesTar } from '../../src/store/images-tar.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
 import { runIdOf } from '../../src/run/identity.ts'
 import { publishManifest, type RunManifest } from '../../src/store/run-manifest.ts'
-import { beginAttempt, createShardsFolder } from '../../src/store/posix/shards.ts'
+import type { FileDigest, RunStore } from '../../src/store/run-store.ts'
+import { beginShard, publishShard as publish } from '../../src/store/shards.ts'
 import { makeCommit } from './commits.ts'
 
 /** A candidate in one line: which phrase, score, then x1, y1, x2, y2. */
@@ -76,7 +77,8 @@ export async function makeRun(folder: string, spec: RunSpec): Promise<string> {
   const { rows, images, samplesPerShard = rows.length } = spec
   const runDir = path.join(folder, 'run')
   await fs.mkdir(runDir)
-  await createShardsFolder(runDir)
+  const store = createPosixStore(runDir)
+  await store.prepare()
   const identity = { config: { run: { samplesPerShard } }, source: { files: ['a'] }, teacher: {} }
   const shardCount = Math.ceil(rows.length / samplesPerShard)
   const manifest: RunManifest = {
@@ -88,7 +90,7 @@ export async function makeRun(folder: string, spec: RunSpec): Promise<string> {
     teacher: { id: 'toy-0123', sha256: '01'.repeat(32), defaultScore: 0.5 },
     versions: {},
   }
-  await publishManifest(runDir, manifest)
+  await publishManifest(store, manifest)
   for (let id = 0; id < shardCount; id++) {
     const start = id * samplesPerShard
     const mine = rows.slice(start, start + samplesPerShard).map((row, index) => ({
@@ -96,33 +98,31 @@ export async function makeRun(folder: string, spec: RunSpec): Promise<string> {
       row: start + index,
       key: String(id).padStart(5, '0') + String(index).padStart(5, '0'),
     }))
-    await publishShard(runDir, id, mine, manifest.runId, images)
+    await publishShard(store, id, mine, manifest.runId, images)
   }
   return runDir
 }
 
 async function publishShard(
-  runDir: string,
+  store: RunStore,
   id: number,
   rows: readonly GroundingRow[],
   runId: string,
   images: RunSpec['images'],
 ): Promise<void> {
-  const attempt = await beginAttempt(runDir, id)
+  const attempt = await beginShard(store, { shard: id, version: 1 })
   const files: Record<string, FileDigest> = {}
   const bytes = encodeGroundings(rows, runId)
-  files['groundings.parquet'] = await writeSynced(
-    path.join(attempt.dir, 'groundings.parquet'),
-    bytes,
-  )
+  files['groundings.parquet'] = await attempt.write('groundings.parquet', bytes)
   if (images !== undefined) {
-    const tar = createImagesTar(path.join(attempt.dir, 'images.tar'))
+    const tar = createImagesTar(attempt.append('images.tar'))
     for (const row of rows) await tar.add(row.key, row.format, images(row))
     files['images.tar'] = await tar.close()
   }
   const start = rows[0]!.row
   const { counts } = makeCommit()
-  await attempt.publish(
+  await publish(
+    attempt,
     makeCommit({
       runId,
       shard: id,

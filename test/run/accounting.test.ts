@@ -10,8 +10,8 @@ import { pack } from 'tar-stream'
 import { describe, expect, it } from 'vitest'
 import { ShardError } from '../../src/core/errors.ts'
 import type { Reject } from '../../src/core/reasons.ts'
-import { assertAccounted } from '../../src/run/run-shard.ts'
-import { readCommittedShards } from '../../src/store/posix/shards.ts'
+import { assertAccounted } from '../../src/run/shard-accounts.ts'
+import { readCommittedShards, shardName } from '../../src/store/posix/shards.ts'
 import { groundmill } from '../helpers/groundmill.ts'
 import { makeJpeg } from '../helpers/images.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
@@ -47,7 +47,8 @@ async function label(
     expect(counts.groundings + counts.rejects).toBe(rows.end - rows.start)
     total += rows.end - rows.start
     for await (const { row } of shard.rows()) fates.set(row, 'grounded')
-    const lines = await fs.readFile(path.join(shard.dir, 'rejects.jsonl'), 'utf8')
+    const file = path.join(run, 'shards', shardName(shard.id), 'rejects.jsonl')
+    const lines = await fs.readFile(file, 'utf8')
     for (const line of lines.split('\n').slice(0, -1)) {
       const reject = JSON.parse(line) as Reject
       expect(fates.has(reject.row)).toBe(false)

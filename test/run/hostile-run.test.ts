@@ -7,7 +7,7 @@ import zlib from 'node:zlib'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Reject } from '../../src/core/reasons.ts'
-import { readCommittedShards } from '../../src/store/posix/shards.ts'
+import { readCommittedShards, shardName } from '../../src/store/posix/shards.ts'
 import { startGroundmill } from '../helpers/groundmill.ts'
 import {
   drip,
@@ -135,7 +135,8 @@ describe.runIf(process.platform === 'linux')('a run over a hostile server', () =
     const found = new Map<number, string>()
     for await (const shard of readCommittedShards(run)) {
       for await (const { row } of shard.rows()) found.set(row, 'ok')
-      const text = await fs.readFile(path.join(shard.dir, 'rejects.jsonl'), 'utf8')
+      const file = path.join(run, 'shards', shardName(shard.id), 'rejects.jsonl')
+      const text = await fs.readFile(file, 'utf8')
       for (const line of text.split('\n').slice(0, -1)) {
         const { row, code } = JSON.parse(line) as Reject
         found.set(row, code)

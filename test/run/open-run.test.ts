@@ -8,6 +8,7 @@ import type { CaptionSource } from '../../src/ingest/source/source.ts'
 import { identifyRun } from '../../src/run/identity.ts'
 import { beginRun, findRun, planShards } from '../../src/run/open-run.ts'
 import { createProgress } from '../../src/run/progress.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
 import { readPlan } from '../../src/store/run-manifest.ts'
 import { VERSION } from '../../src/version.ts'
 import { collector } from '../helpers/collector.ts'
@@ -78,14 +79,14 @@ describe('a run folder', () => {
   async function begin(runDir: string, ...settings: string[]) {
     const config = await configOf(...settings)
     const run = await identifyRun(config, sourceOf(10))
-    return beginRun(runDir, run, await planShards(config, sourceOf(10), signal))
+    return beginRun(createPosixStore(runDir), run, await planShards(config, sourceOf(10), signal))
   }
 
   it('holds no run, then the one that was begun', async () => {
     const runDir = await temporaryFolder()
     const run = await identifyRun(await configOf(), sourceOf(10))
 
-    expect(await findRun(runDir, run, options)).toBeUndefined()
+    expect(await findRun(createPosixStore(runDir), run, options)).toBeUndefined()
     const manifest = await begin(runDir)
 
     expect(manifest).toMatchObject({
@@ -95,8 +96,8 @@ describe('a run folder', () => {
       config: { run: { samplesPerShard: 4 } },
       versions: { groundmill: VERSION },
     })
-    expect(await findRun(runDir, run, options)).toEqual(manifest)
-    expect(await readPlan(runDir, run.runId)).toHaveLength(3)
+    expect(await findRun(createPosixStore(runDir), run, options)).toEqual(manifest)
+    expect(await readPlan(createPosixStore(runDir), run.runId)).toHaveLength(3)
   })
 
   it('stays as another process has begun it, if that is the same run', async () => {
@@ -122,7 +123,7 @@ describe('a run folder', () => {
     const other = await identifyRun(await configOf('prompt.maxTokens=99'), sourceOf(10))
 
     await expect(begin(runDir, 'prompt.maxTokens=99')).rejects.toThrow(ConfigError)
-    await expect(findRun(runDir, other, options)).rejects.toThrow(
+    await expect(findRun(createPosixStore(runDir), other, options)).rejects.toThrow(
       'config.prompt.maxTokens: the run has 256, now 99',
     )
   })

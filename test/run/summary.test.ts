@@ -2,6 +2,7 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readFailures, summarize } from '../../src/run/summary.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
 import { makeCommit, makeManifest } from '../helpers/commits.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
@@ -76,12 +77,12 @@ describe('readFailures', () => {
     const lines = [line(2, 'first'), line(1, 'done since'), line(2, 'last'), '{"shard": 3, "a']
     await fs.writeFile(path.join(runDir, 'failures.jsonl'), lines.join('\n'))
 
-    const failures = await readFailures(runDir, [makeCommit({ shard: 1 })])
+    const failures = await readFailures(createPosixStore(runDir), [makeCommit({ shard: 1 })])
 
     expect(failures).toEqual([{ shard: 2, at: '2026-01-01T00:00:00Z', error: 'last' }])
   })
 
   it('gives nothing where nothing failed', async () => {
-    expect(await readFailures(await temporaryFolder(), [])).toEqual([])
+    expect(await readFailures(createPosixStore(await temporaryFolder()), [])).toEqual([])
   })
 })

@@ -3,6 +3,7 @@ import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeGroundings, readGroundings, type GroundingRow } from '../../src/store/groundings.ts'
+import { openStoredFile } from '../../src/store/posix/stored-file.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 const ROW: GroundingRow = {
@@ -20,8 +21,13 @@ const ROW: GroundingRow = {
 }
 
 async function readAll(file: string): Promise<GroundingRow[]> {
+  const stored = await openStoredFile(file)
   const rows: GroundingRow[] = []
-  for await (const row of readGroundings(file)) rows.push(row)
+  try {
+    for await (const row of readGroundings(stored)) rows.push(row)
+  } finally {
+    await stored.close()
+  }
   return rows
 }
 

@@ -9,17 +9,19 @@ import {
   readManifest,
   readPlan,
 } from '../../src/store/run-manifest.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
 import { makeManifest } from '../helpers/commits.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
 describe('run.json', () => {
   it('is written once and gives back what was written', async () => {
     const runDir = await temporaryFolder()
+    const store = createPosixStore(runDir)
     const manifest = makeManifest()
 
-    expect(await readManifest(runDir)).toBeUndefined()
-    expect(await publishManifest(runDir, manifest)).toBe(true)
-    expect(await publishManifest(runDir, makeManifest({ runId: 'other' }))).toBe(false)
+    expect(await readManifest(store)).toBeUndefined()
+    expect(await publishManifest(store, manifest)).toBe(true)
+    expect(await publishManifest(store, makeManifest({ runId: 'other' }))).toBe(false)
 
     expect(await openManifest(runDir)).toEqual(manifest)
     expect(await fs.readdir(runDir)).toEqual(['run.json'])
@@ -42,22 +44,18 @@ describe('the plan', () => {
   ]
 
   it('gives back its shards', async () => {
-    const runDir = await temporaryFolder()
-    await publishPlan(
-      runDir,
-      'id',
-      shards.map((shard) => JSON.stringify(shard)),
-    )
+    const store = createPosixStore(await temporaryFolder())
+    await publishPlan(store, 'id', shards)
 
-    expect(await readPlan(runDir, 'id')).toEqual(shards)
+    expect(await readPlan(store, 'id')).toEqual(shards)
   })
 
   it('that is missing or damaged is named, with the line', async () => {
-    const runDir = await temporaryFolder()
+    const store = createPosixStore(await temporaryFolder())
 
-    await expect(readPlan(runDir, 'id')).rejects.toThrow(InputError)
-    await expect(readPlan(runDir, 'id')).rejects.toThrow(/plan-id\.jsonl cannot be read/)
-    await publishPlan(runDir, 'id', [JSON.stringify(shards[0]), '{"id": 1}'])
-    await expect(readPlan(runDir, 'id')).rejects.toThrow(/plan-id\.jsonl, line 2: not a shard/)
+    await expect(readPlan(store, 'id')).rejects.toThrow(InputError)
+    await expect(readPlan(store, 'id')).rejects.toThrow(/plan-id\.jsonl cannot be read/)
+    await store.publish('plan-id.jsonl', `${JSON.stringify(shards[0])}\n{"id": 1}\n`)
+    await expect(readPlan(store, 'id')).rejects.toThrow(/plan-id\.jsonl, line 2: not a shard/)
   })
 })

@@ -2,31 +2,24 @@
 // for it costs several times what writing an image does.
 
 import fs from 'node:fs/promises'
+import type { GrowingFile } from '../run-store.ts'
 import { naming } from './durable.ts'
 
+/** Where a piece lies. */
 export interface Appended {
   readonly handle: fs.FileHandle
   /** Of the piece, in the file. */
   readonly end: number
 }
 
-export interface AppendedFile {
-  /**
-   * Resolves when the piece is in the file, so that a kill of the process no longer loses it. Pieces come in
-   * the order of the calls.
-   *
-   * @throws FatalError when the disk refuses; so does every later call, because a part may have been written
-   */
+/** A growing file that says where its pieces are; a kill of the process loses none that were written. */
+export interface AppendedFile extends GrowingFile {
   append(piece: readonly Uint8Array[]): Promise<Appended>
-  /** Resolves when less than 1 MiB waits, for whoever does not wait for each piece. @throws as append */
-  room(): Promise<void>
-  /** Writes what waits, syncs and closes. @throws as append */
-  close(): Promise<void>
 }
 
 /** How long a piece waits for others. */
 const GATHER_MS = 20
-/** Not longer once so much waits. */
+/** Not longer once so much waits; then there is no room. */
 const GATHER_BYTES = 2 ** 20
 /** Parts that one call takes at most, by POSIX. */
 const MAX_PARTS = 1024

@@ -1,24 +1,26 @@
-// Who works on which shard. Claims only save double work, and sweeping only saves room: that one result
-// of a shard is seen is the affair of Attempt.publish.
+// Who works on what. Claims only save double work, and sweeping only saves room: that one result of a shard is
+// seen is the affair of Attempt.publish.
 
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
-import { codeOf, naming } from './durable.ts'
+import type { Release } from '../run-store.ts'
+import { codeOf, makeFolder, naming, namesIn } from './durable.ts'
 import { isDead, OWNER, ownerOf, ownerSchema } from './owner.ts'
-import { namesIn, shardName, shardsFolder } from './shards.ts'
 
 const BEAT_MS = 5_000
 /** A claim that was not renewed for so long belongs to a dead or cut-off process. */
 const STALE_MS = 60_000
 
-/** @returns undefined while a living process holds the shard, else a function that lets go */
-export async function claimShard(
-  runDir: string,
-  id: number,
-): Promise<(() => Promise<void>) | undefined> {
-  const file = path.join(shardsFolder(runDir), `.${shardName(id)}.claim`)
+/**
+ * @param target path of what is worked on; the claim is a hidden file beside it
+ * @returns undefined while a living process holds it
+ */
+export async function claimPath(target: string): Promise<Release | undefined> {
+  const folder = path.dirname(target)
+  const file = path.join(folder, `.${path.basename(target)}.claim`)
+  await makeFolder(folder)
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       await naming(file, () => fs.writeFile(file, JSON.stringify(OWNER), { flag: 'wx' }))
@@ -61,21 +63,16 @@ async function removeStale(file: string): Promise<void> {
 }
 
 /**
- * Removes what dead processes of this machine left in a run folder: attempts, half-written files,
- * claims.
+ * Removes what dead processes of this machine left in a folder: attempts, half-written files, claims.
  *
  * @throws what the file system says, e.g. on a folder that may only be read
  */
-export async function sweepDead(runDir: string): Promise<void> {
-  for (const folder of [runDir, shardsFolder(runDir)]) {
-    for (const name of await namesIn(folder)) {
-      const made = /^(\..+\.(?:attempt|tmp))-/.exec(name)
-      const owner = made === null ? undefined : ownerOf(name, made[1]!)
-      if (owner !== undefined && isDead(owner)) {
-        await fs.rm(path.join(folder, name), { recursive: true, force: true })
-      }
-      const file = path.join(folder, name)
-      if (/^\.\d+\.claim/.test(name) && !(await isHeld(file))) await removeStale(file)
-    }
+export async function sweepFolder(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const file = path.join(folder, name)
+    const made = /^(\..+\.(?:attempt|tmp))-/.exec(name)
+    const owner = made === null ? undefined : ownerOf(name, made[1]!)
+    if (owner !== undefined && isDead(owner)) await fs.rm(file, { recursive: true, force: true })
+    if (/^\..+\.claim/.test(name) && !(await isHeld(file))) await removeStale(file)
   }
 }

@@ -4,15 +4,10 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { FatalError, messageOf } from '../../core/errors.ts'
+import type { FileDigest } from '../run-store.ts'
 import { ownName } from './owner.ts'
 
-/** What a record says about a file beside it. */
-export interface FileDigest {
-  /** Bytes. */
-  readonly size: number
-  /** Hex. */
-  readonly sha256: string
-}
+export type { FileDigest } from '../run-store.ts'
 
 /**
  * Writes a new file and syncs it to disk; the name is given at once, so use it inside a folder that
@@ -65,6 +60,34 @@ export async function publishFile(
     throw failedWrite(file, error)
   } finally {
     await fs.rm(temporary, { force: true })
+  }
+}
+
+/**
+ * Puts a file in place of any of that name; readers see all of the old or all of the new.
+ *
+ * @throws FatalError naming the path when the disk refuses
+ */
+export async function replaceFile(file: string, content: Uint8Array | string): Promise<FileDigest> {
+  const temporary = temporaryName(file)
+  try {
+    const digest = await writeSynced(temporary, content)
+    await naming(file, () => fs.rename(temporary, file))
+    await syncFolder(path.dirname(file))
+    return digest
+  } catch (error) {
+    await fs.rm(temporary, { force: true })
+    throw error
+  }
+}
+
+/** Of everything in a folder; none if there is no such folder. */
+export async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await fs.readdir(folder)
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
   }
 }
 

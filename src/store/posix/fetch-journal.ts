@@ -14,25 +14,10 @@ import { z } from 'zod'
 import { SampleError } from '../../core/errors.ts'
 import { REASONS, type ReasonCode } from '../../core/reasons.ts'
 import type { FilePart } from '../../core/types.ts'
-import { createAppendedFile } from './appended-file.ts'
 import { readExactly, readPart } from '../../system/read-part.ts'
-import { namesIn, shardName, shardsFolder } from './shards.ts'
-
-/** An image that was received, or why there is none. */
-export type JournaledFetch =
-  | { readonly part: FilePart; readonly read: () => Promise<Uint8Array> }
-  | { readonly error: SampleError }
-
-export interface FetchJournal {
-  /** What became of this URL, if that is known. */
-  find(url: string): JournaledFetch | undefined
-  /** Resolves when a kill no longer loses it. @throws FatalError when the disk refuses */
-  add(url: string, outcome: Uint8Array | SampleError): Promise<JournaledFetch>
-  /** Syncs and closes; the files stay for the next attempt. */
-  close(): Promise<void>
-  /** Closes and removes the files of every process: the shard is committed. */
-  remove(): Promise<void>
-}
+import type { FetchJournal, JournaledFetch, ShardVersion } from '../run-store.ts'
+import { createAppendedFile } from './appended-file.ts'
+import { namesIn } from './durable.ts'
 
 /** A power cut loses at most this much; a kill of the process alone loses nothing that was added. */
 const SYNC_EVERY_MS = 3_000
@@ -55,23 +40,20 @@ const headerSchema = z.object({
 })
 type Header = z.output<typeof headerSchema>
 
-/** @param version of the shard that the attempt is to become */
-export async function openFetchJournal(
-  runDir: string,
-  shard: number,
-  version: number,
-): Promise<FetchJournal> {
+/** @param folder of journals, which is there */
+export async function openFetchJournal(folder: string, of: ShardVersion): Promise<FetchJournal> {
   const known = new Map<string, JournaledFetch>()
   const handles: fs.FileHandle[] = []
-  for (const file of await journalFiles(runDir, shard, version)) {
+  for (const file of await journalFiles(folder, of)) {
     const handle = await fs.open(file, 'r')
     handles.push(handle)
     for await (const { header, offset, length } of scan(handle)) {
       known.set(header.url, toFetched(handle, header, { path: file, offset, length }))
     }
   }
-  const name = `.${shardName(shard)}.v${version}.journal-${randomBytes(8).toString('hex')}`
-  const own = path.join(shardsFolder(runDir), name)
+  const id = String(of.shard).padStart(5, '0')
+  const name = `.${id}.v${of.version}.journal-${randomBytes(8).toString('hex')}`
+  const own = path.join(folder, name)
   const writer = createAppendedFile(own, SYNC_EVERY_MS)
   const close = async () => {
     await writer.close().catch(() => undefined) // whoever added to it has been told
@@ -91,7 +73,7 @@ export async function openFetchJournal(
     close,
     remove: async () => {
       await close()
-      for (const file of await journalFiles(runDir, shard, version)) {
+      for (const file of await journalFiles(folder, of)) {
         await fs.rm(file, { force: true })
       }
     },
@@ -100,14 +82,13 @@ export async function openFetchJournal(
 
 const FILE = /^\.(\d{5,})\.v(\d+)\.journal-/
 
-async function journalFiles(runDir: string, shard: number, version: number): Promise<string[]> {
-  return (await allJournals(runDir))
-    .filter((file) => file.shard === shard && file.version === version)
+async function journalFiles(folder: string, of: ShardVersion): Promise<string[]> {
+  return (await allJournals(folder))
+    .filter(({ shard, version }) => shard === of.shard && version === of.version)
     .map(({ path }) => path)
 }
 
-async function allJournals(runDir: string) {
-  const folder = shardsFolder(runDir)
+async function allJournals(folder: string) {
   return (await namesIn(folder)).flatMap((name) => {
     const match = FILE.exec(name)
     if (match === null) return []
@@ -117,11 +98,11 @@ async function allJournals(runDir: string) {
 
 /** Removes what a process killed right after a commit has left, given the committed versions. */
 export async function removeOldJournals(
-  runDir: string,
-  commits: readonly { readonly shard: number; readonly version: number }[],
+  folder: string,
+  commits: readonly ShardVersion[],
 ): Promise<void> {
   const committed = new Map(commits.map(({ shard, version }) => [shard, version]))
-  for (const file of await allJournals(runDir)) {
+  for (const file of await allJournals(folder)) {
     if ((committed.get(file.shard) ?? 0) >= file.version) await fs.rm(file.path, { force: true })
   }
 }

@@ -5,8 +5,10 @@ import { randomBytes } from 'node:crypto'
 import os from 'node:os'
 import { z } from 'zod'
 
+/** As it stands in a claim. */
 export const ownerSchema = z.object({ host: z.string(), pid: z.int(), token: z.string() })
 
+/** A process. */
 export type Owner = z.output<typeof ownerSchema>
 
 /** This process. The token is its own even where a container gives each process the same host and id. */

@@ -538,33 +538,28 @@ describe('TLS', () => {
       code: 'tls_error',
     })
   })
-  it(
-    'trusts what the option names, and nothing that the environment does',
-    LONG,
-    async () => {
-      const port = await serveTls(image())
-      const folder = await temporaryFolder()
-      const caFile = path.join(folder, 'ca.pem')
-      // Node takes no file without the last line feed.
-      await fs.writeFile(caFile, `${CERTIFICATE}\n`)
-      const url = `https://trusted.test:${port}/x.jpg`
-      const dns = await startDnsServer(() => '127.0.0.1')
-      const config = await makeWebDataset(folder, [{ url }], {
-        fetch: { dnsServers: [dns.address], ipv6: false },
-      })
-      const run = path.join(folder, 'run')
-      // Node reads the variable when it starts.
-      const { ended } = startGroundmill(['run', config, `--out=${run}`, '--json'], {
-        NODE_EXTRA_CA_CERTS: caFile,
-      })
+  it('trusts what the option names, and nothing that the environment does', LONG, async () => {
+    const port = await serveTls(image())
+    const folder = await temporaryFolder()
+    const caFile = path.join(folder, 'ca.pem')
+    // Node takes no file without the last line feed.
+    await fs.writeFile(caFile, `${CERTIFICATE}\n`)
+    const url = `https://trusted.test:${port}/x.jpg`
+    const dns = await startDnsServer(() => '127.0.0.1')
+    const config = await makeWebDataset(folder, [{ url }], {
+      fetch: { dnsServers: [dns.address], ipv6: false },
+    })
+    const run = path.join(folder, 'run')
+    // Node reads the variable when it starts.
+    const { ended } = startGroundmill(['run', config, `--out=${run}`, '--json'], {
+      NODE_EXTRA_CA_CERTS: caFile,
+    })
 
-      expect(await outcomeOf(makeLoader({ ipv6: false, caFile }, deps), url)).toMatchObject({
-        code: 'ok',
-      })
-      expect(JSON.parse((await ended).stdout)).toMatchObject({ reasons: { tls_error: 1 } })
-    },
-    60_000,
-  )
+    expect(await outcomeOf(makeLoader({ ipv6: false, caFile }, deps), url)).toMatchObject({
+      code: 'ok',
+    })
+    expect(JSON.parse((await ended).stdout)).toMatchObject({ reasons: { tls_error: 1 } })
+  })
   it('names a file of certificates that is none', async () => {
     const caFile = path.join(await temporaryFolder(), 'ca.pem')
     expect(() => makeLoader({ caFile })).toThrow(/^fetch.caFile: ENOENT/)

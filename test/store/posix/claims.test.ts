@@ -3,16 +3,19 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { claimShard, sweepDead } from '../../../src/store/posix/claims.ts'
+import { claimPath, sweepFolder } from '../../../src/store/posix/claims.ts'
 import type { Owner } from '../../../src/store/posix/owner.ts'
-import { beginAttempt, createShardsFolder } from '../../../src/store/posix/shards.ts'
+import { createPosixStore } from '../../../src/store/posix/posix-store.ts'
+import { beginShard } from '../../../src/store/shards.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
 async function newRun(): Promise<string> {
   const runDir = await temporaryFolder()
-  await createShardsFolder(runDir)
+  await createPosixStore(runDir).prepare()
   return runDir
 }
+
+const claimShard = (runDir: string, id: number) => claimPath(path.join(runDir, `shards/0000${id}`))
 
 /** A process id that no process has. */
 async function deadPid(): Promise<number> {
@@ -32,7 +35,7 @@ async function makeOld(file: string, ageMs: number): Promise<void> {
   await fs.utimes(file, then, then)
 }
 
-describe('claimShard', () => {
+describe('claimPath', () => {
   it('gives a shard to one holder at a time', async () => {
     const runDir = await newRun()
 
@@ -92,7 +95,7 @@ describe('claimShard', () => {
   })
 })
 
-describe('sweepDead', () => {
+describe('sweepFolder', () => {
   it('removes what dead processes of this machine left, and nothing else', async () => {
     const runDir = await newRun()
     const dead = `${os.hostname()}-${await deadPid()}-00000000-0`
@@ -102,12 +105,15 @@ describe('sweepDead', () => {
       await fs.mkdir(path.join(runDir, `shards/.00000.attempt-${owner}`))
       await fs.writeFile(path.join(runDir, `.run.json.tmp-${owner}`), '')
     }
-    const mine = await beginAttempt(runDir, 1)
+    await beginShard(createPosixStore(runDir), { shard: 1, version: 1 })
+    const names = await fs.readdir(path.join(runDir, 'shards'))
+    const mine = names.find((name) => name.startsWith('.00001.attempt-'))!
     await writeClaim(runDir, { host: os.hostname(), pid: process.pid, token: '00000000' })
     const release = await claimShard(runDir, 7)
     await fs.writeFile(path.join(runDir, 'failures.jsonl'), '')
 
-    await sweepDead(runDir)
+    await sweepFolder(runDir)
+    await sweepFolder(path.join(runDir, 'shards'))
 
     expect((await fs.readdir(runDir)).sort()).toEqual([
       `.run.json.tmp-${elsewhere}`,
@@ -115,7 +121,7 @@ describe('sweepDead', () => {
       'shards',
     ])
     expect((await fs.readdir(path.join(runDir, 'shards'))).sort()).toEqual(
-      [`.00000.attempt-${elsewhere}`, path.basename(mine.dir), '.00007.claim'].sort(),
+      [`.00000.attempt-${elsewhere}`, mine, '.00007.claim'].sort(),
     )
     await release!()
   })

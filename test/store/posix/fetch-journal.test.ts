@@ -4,22 +4,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SampleError } from '../../../src/core/errors.ts'
 import { openFetchJournal, removeOldJournals } from '../../../src/store/posix/fetch-journal.ts'
-import { createShardsFolder } from '../../../src/store/posix/shards.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
-async function makeRun(): Promise<string> {
-  const run = await temporaryFolder()
-  await createShardsFolder(run)
-  return run
-}
-
-const open = (run: string, shard = 7, version = 1) => openFetchJournal(run, shard, version)
-const names = (run: string) => fs.readdir(path.join(run, 'shards'))
+const open = (run: string, shard = 7, version = 1) => openFetchJournal(run, { shard, version })
+const names = (run: string) => fs.readdir(run)
 
 async function onlyFile(run: string): Promise<string> {
   const [name, ...more] = await names(run)
   expect(more).toEqual([])
-  return path.join(run, 'shards', name!)
+  return path.join(run, name!)
 }
 
 async function bytesOf(journal: Awaited<ReturnType<typeof open>>, url: string) {
@@ -30,7 +23,7 @@ async function bytesOf(journal: Awaited<ReturnType<typeof open>>, url: string) {
 
 describe('a fetch journal', () => {
   it('gives the next attempt what the one before has fetched', async () => {
-    const run = await makeRun()
+    const run = await temporaryFolder()
     const first = await open(run)
     const added = await first.add('http://a/1', Buffer.from('one'))
     await first.add('http://a/é"\n', Buffer.alloc(0))
@@ -56,7 +49,7 @@ describe('a fetch journal', () => {
     await second.close()
   })
   it('collects what several attempts have fetched', async () => {
-    const run = await makeRun()
+    const run = await temporaryFolder()
     for (const url of ['a', 'b', 'c']) {
       const journal = await open(run)
       await journal.add(url, Buffer.from(url))
@@ -73,7 +66,7 @@ describe('a fetch journal', () => {
     expect(await names(run)).toEqual([])
   })
   it('belongs to one version of one shard', async () => {
-    const run = await makeRun()
+    const run = await temporaryFolder()
     const journal = await open(run, 7, 1)
     await journal.add('a', Buffer.from('x'))
     await journal.close()
@@ -85,14 +78,14 @@ describe('a fetch journal', () => {
     expect(await names(run)).toHaveLength(1)
   })
   it('makes no file before there is something to write', async () => {
-    const run = await makeRun()
+    const run = await temporaryFolder()
 
     await (await open(run)).close()
 
     expect(await names(run)).toEqual([])
   })
   it('keeps the records before the first that is cut or changed', async () => {
-    const run = await makeRun()
+    const run = await temporaryFolder()
     const journal = await open(run)
     const bodies = ['first', 'second', 'third'].map((text) => text.repeat(50))
     for (const [index, body] of bodies.entries()) await journal.add(`u${index}`, Buffer.from(body))
@@ -123,7 +116,7 @@ describe('a fetch journal', () => {
     )
   })
   it('that outlived its commit is removed', async () => {
-    const run = await makeRun()
+    const run = await temporaryFolder()
     for (const [shard, version] of [
       [1, 1],
       [2, 1],
