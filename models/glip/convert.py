@@ -39,7 +39,7 @@ PRECISIONS = ("fp32", "fp16", "int8")
 # Largest differences of phrase probability, box deltas and centerness that float32 kernels explain.
 FP32_LIMITS = (2e-3, 2e-2, 2e-2)
 MAX_LOSS = 1.0  # points that reduced precision may lose
-SCENES, SCENES_OF_LARGE = 100, 60  # to measure it on; the latter at most
+SCENES, SCENES_OF_LARGE = 100, 40  # to measure it on; the latter at most
 COMPARED_SHORT_SIDE = 320  # of the batch that every graph is compared on
 PROBE_SIDES = (480, 800)  # of the pictures that reduced precision is measured on; nano has its own
 BERT_PLACES = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103}

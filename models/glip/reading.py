@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import pickle
 import pickletools
 import re
 import warnings
 import zipfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -58,11 +60,12 @@ def printable(text: str) -> str:
 
 def _text(head: bytes) -> str | None:
     """The head as text, or None if it is none."""
-    for encoding in ("utf-16",) if head[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
-        text = head.decode(encoding, "ignore" if len(head) == HEAD else "replace").strip()
-        if text and not re.search(r"[\0-\x08\x0e-\x1a\x1c-\x1f\ufffd]", text):
-            return text
-    return None
+    encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(head).strip()  # a character may be cut at the end
+    except UnicodeDecodeError:  # a page may say its encoding later
+        text = head.decode("latin-1").strip() if head.lstrip().startswith(b"<") else ""
+    return text if text and "\0" not in text else None
 
 
 def _text_file(text: str, size: int) -> str:
@@ -115,9 +118,9 @@ def what_it_is(path: Path) -> str | None:
         return f"an empty file, so nothing was downloaded; {AGAIN}"
     if not head.strip(b"\0"):
         return f"a file of zero bytes, as an unfinished download leaves it; {AGAIN}"
-    if zipfile.is_zipfile(path):
-        return _zip(path)
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(b"PK"):
+        if zipfile.is_zipfile(path):
+            return _zip(path)
         return f"the beginning of one: it ends early, after {size:,} bytes; {AGAIN}"
     if head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") < size:
         return (
@@ -128,7 +131,7 @@ def what_it_is(path: Path) -> str | None:
         return "a tar archive; unpack it first"
     known = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), None)
     text = _text(head)
-    if known is None and text is not None and not _globals_of(path):
+    if known is None and text is not None and not _scan(path)[0]:  # the oldest pickles are text
         return _text_file(text, size)
     return known
 
@@ -136,11 +139,12 @@ def what_it_is(path: Path) -> str | None:
 # What it would load
 
 
-def _globals_in(file: BinaryIO) -> Iterator[str]:
-    """Full names of the functions and classes that the pickles in the file name, in their order."""
+def _globals_in(file: BinaryIO) -> Iterator[str | None]:
+    """Full names of the functions and classes that the pickles in the file name, in their order; None at the end
+    of each pickle. Files of old versions of PyTorch are several pickles, then the raw numbers."""
     strings: list[str] = []
     memo: dict[int, str] = {}
-    while True:  # files of old versions of PyTorch are several pickles, then the raw numbers
+    while True:
         for opcode, argument, _ in pickletools.genops(file):
             if opcode.name in ("GLOBAL", "INST"):
                 yield argument.replace(" ", ".")
@@ -152,24 +156,24 @@ def _globals_in(file: BinaryIO) -> Iterator[str]:
                 strings.append(memo.get(argument, "?"))
             elif isinstance(argument, str):
                 strings.append(argument)
+        yield None
 
 
-def _globals_of(path: Path) -> list[str]:
-    """The same of a checkpoint file; as far as it can be read."""
-    found: dict[str, None] = {}
+def _scan(path: Path) -> tuple[list[str], bool]:
+    """The functions and classes that a checkpoint names, as far as it can be read, and whether it is a whole pickle."""
+    found: dict[str | None, None] = {}
     try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
-                with archive.open(name) as file:
-                    found.update(dict.fromkeys(_globals_in(file)))
-        else:
-            with path.open("rb") as file:
-                for name in _globals_in(file):
-                    found[name] = None
-    except Exception:  # a damaged pickle may break the reader anywhere; what was found counts
+        with path.open("rb") as file, ExitStack() as stack:
+            source: BinaryIO = file
+            if _is_zip(path):
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                pickled = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+                source = stack.enter_context(archive.open(pickled))
+            for name in _globals_in(source):
+                found[name] = None
+    except Exception:  # there is always an end, and a damaged pickle may break the reader anywhere
         pass
-    return list(found)
+    return [name for name in found if name is not None], None in found
 
 
 def safe_globals() -> list[object]:
@@ -191,7 +195,10 @@ def _is_safe(name: str) -> bool:
 
 def _refusal(path: Path) -> str:
     """Why unpickling was refused, in our words, with every name whole."""
-    names = [printable(name) for name in _globals_of(path) if not _is_safe(name)]
+    found, whole = _scan(path)
+    names = [printable(name) for name in found if not _is_safe(name)]
+    if not names and not whole:
+        return f"is damaged or no PyTorch file; {AGAIN}"
     if not names:
         return f"its pickle uses instructions that `torch.save` does not, which could run code. {SAVE_AGAIN}"
     listed = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
@@ -201,6 +208,12 @@ def _refusal(path: Path) -> str:
         f"holds more than tensors and plain values: {listed}. It is not loaded, since unpickling such objects "
         f"could run code. {SAVE_AGAIN}{tool}"
     )
+
+
+def _is_zip(path: Path) -> bool:
+    """As torch tells it."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
 
 
 def read_plain(path: Path) -> object:
@@ -218,7 +231,7 @@ def read_plain(path: Path) -> object:
             raise CheckpointError(f"{path}: is no PyTorch file but {other}")
         with warnings.catch_warnings(), torch.serialization.safe_globals(safe_globals()):
             warnings.simplefilter("ignore")
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     except CheckpointError:
         raise
     except OSError as error:
