@@ -138,7 +138,7 @@ class Drift:
         """Points lost: the larger of recall@1 and AP50, or detections not found again in percent."""
         if self.recall_at_1 is not None and self.ap50 is not None:
             return max(self.recall_at_1, self.ap50)
-        return 100 * (1 - self.matched / max(self.detections, 1))
+        return 100 * (self.detections - self.matched) / max(self.detections, 1)
 
     @property
     def enough(self) -> bool:
