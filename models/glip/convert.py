@@ -33,6 +33,7 @@ from glip.model import Glip
 from glip.postprocess import PostprocessOptions
 from glip.predict import DEFAULT_VOCAB, NANO_LONG_SIDE, NANO_SHORT_SIDE
 from glip.probe import CAPTIONS, Picture, own_pictures, rendered
+from glip.reading import in_place_of_text
 from glip.text import Tokenizer, load_vocab
 
 PRECISIONS = ("fp32", "fp16", "int8")
@@ -95,6 +96,9 @@ def quantise(source: Path, target: Path) -> None:
 
 def read_vocabulary(path: Path) -> dict[str, int]:
     """Raises ValueError unless it has BERT's special tokens in BERT's places."""
+    other = in_place_of_text(path)
+    if other:
+        raise ValueError(f"{path}: is no vocabulary but {other}")
     words = load_vocab(path)
     moved = [f"{token} at {words[token]}, not {place}" for token, place in BERT_PLACES.items() if words[token] != place]
     if moved:
@@ -219,6 +223,7 @@ def convert(checkpoint: Path, vocab: Path | None, to: Path, options: ConvertOpti
             "checkpoint": checkpoint.name,
             "checkpointSha256": _file_entry(checkpoint)["sha256"],
             "weights": given.source or "the file itself",
+            "namesOf": given.names,
             "torch": torch.__version__,
             "onnx": onnx.__version__,
             "agreementWithPyTorch": str(result.comparison),
@@ -284,7 +289,7 @@ def check_graph(
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--checkpoint", type=Path, required=True, help=".pth of the authors, or our own checkpoint.pt")
+    parser.add_argument("--checkpoint", type=Path, required=True, help=".pth of the authors, of mmdetection or ours")
     parser.add_argument("--vocab", type=Path, help="vocab.txt of bert-base-uncased; glip-nano's own is bundled")
     parser.add_argument("--to", type=Path, required=True, help="folder to make")
     parser.add_argument("--id", help="name of the teacher; default: its variant")

@@ -121,15 +121,21 @@ def _files(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     return files
 
 
+def _captions_in(folder: Path) -> Path | None:
+    files = sorted(folder.glob("*.jsonl"))
+    return next((file for file in files if file.name == CAPTIONS), files[0] if len(files) == 1 else None)
+
+
 def own_pictures(paths: Sequence[Path], captions: Path | None = None, caption: str | None = None) -> list[Picture]:
     """Pictures of the user: folders or files. Captions are those of the file `captions`, by default
-    `captions.jsonl` in the picture's folder; `caption` is for pictures that have none. Raises ValueError."""
-    known: dict[Path, dict[str, tuple[str, list[dict]]]] = {}
+    `captions.jsonl` in the picture's folder, or the only JSON Lines file there; `caption` is for pictures that
+    have none. Raises ValueError."""
+    known: dict[Path | None, dict[str, tuple[str, list[dict]]]] = {}
     pictures, without = [], []
     for file, folder in _files(paths):
-        source = captions or folder / CAPTIONS
+        source = captions or _captions_in(folder)
         if source not in known:
-            known[source] = read_captions(source) if captions or source.is_file() else {}
+            known[source] = read_captions(source) if source else {}
         names = (str(file), file.relative_to(folder).as_posix(), file.name, PurePath(file.name).stem)
         found = next((known[source][name] for name in names if name in known[source]), None)
         if found is None and caption:

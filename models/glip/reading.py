@@ -88,6 +88,17 @@ def _text_file(text: str, size: int) -> str:
     return f"a text file of {size:,} bytes that begins {start!r}"
 
 
+def in_place_of_text(path: Path) -> str | None:
+    """For a file that should be lines of text, but is a page, a pointer or no text at all: what it is; else None."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    text = _text(head)
+    if text is None:
+        return "no text in UTF-8" if head.strip() else f"an empty file; {AGAIN}"
+    starts = ("<?", "<!", "<html", "{", "version https://git-lfs")
+    return _text_file(text, path.stat().st_size) if text.lower().startswith(starts) else None
+
+
 def _zip(path: Path) -> str | None:
     """What a zip archive is, or None for that of `torch.save`."""
     with zipfile.ZipFile(path) as archive:

@@ -100,6 +100,7 @@ def test_the_gold_file_of_scenes_serves_as_captions(tmp_path):
 
     (found,) = own_pictures([tmp_path], gold)
 
+    assert [p.phrases for p in own_pictures([tmp_path])] == [found.phrases]  # the only one in the folder
     assert found.caption == scene.caption
     assert texts(found) == [p["text"] for p in scene.phrases]
 
@@ -283,7 +284,9 @@ def test_what_is_cheap_to_look_at_is_looked_at_before_the_checkpoint(tmp_path, m
     moved = tmp_path / "moved.txt"
     words = DEFAULT_VOCAB.read_text().split("\n")
     moved.write_text("\n".join([*words[1:101], words[0], *words[101:]]))
-    (tmp_path / "page.txt").write_text("<html>")
+    page = "<html>\n<p>\n<p>\n"
+    for name, content in (("page", page), ("binary", "\0\x01"), ("empty", ""), ("words", "a\nb\n")):
+        (tmp_path / f"{name}.txt").write_text(content)
     arguments = ["--checkpoint", "glip.pth", "--to", str(tmp_path / "teacher")]
 
     def refused(*more: str) -> str:
@@ -291,7 +294,11 @@ def test_what_is_cheap_to_look_at_is_looked_at_before_the_checkpoint(tmp_path, m
         return capsys.readouterr().err
 
     assert "not the vocabulary of an uncased BERT: [PAD] at 100" in refused("--vocab", str(moved))
-    assert "not a BERT vocabulary" in refused("--vocab", str(tmp_path / "page.txt"))
+    assert "is no vocabulary but an HTML page" in refused("--vocab", str(tmp_path / "page.txt"))
+    assert "/resolve/" in refused("--vocab", str(tmp_path / "page.txt"))
+    assert "no text in UTF-8" in refused("--vocab", str(tmp_path / "binary.txt"))
+    assert "an empty file" in refused("--vocab", str(tmp_path / "empty.txt"))
+    assert "not a BERT vocabulary" in refused("--vocab", str(tmp_path / "words.txt"))
     assert "No such file" in refused("--vocab", str(tmp_path / "absent.txt"))
     assert "no such picture" in refused("--precision", "int8", "--probe", str(tmp_path / "absent"))
 
