@@ -48,14 +48,14 @@ def bare(name: str) -> str:
     return re.sub(r"^(model\.)+", "", WRAPPERS.sub("", name))
 
 
-def _sets(content: Mapping, at: str = "", depth: int = 0) -> Iterator[tuple[str, Mapping]]:
-    """Every mapping in the file that has weights of the network, with its key."""
-    if any(isinstance(value, Tensor) and NETWORK.match(bare(str(key))) for key, value in content.items()):
+def _sets(content: Mapping, names: re.Pattern, at: str = "", depth: int = 0) -> Iterator[tuple[str, Mapping]]:
+    """Every mapping in the file that has tensors with such names, with its key."""
+    if any(isinstance(value, Tensor) and names.match(bare(str(key))) for key, value in content.items()):
         yield at, content
     elif depth < DEPTH:
         for key, value in content.items():
             if isinstance(value, Mapping):
-                yield from _sets(value, f"{at}.{key}" if at else str(key), depth + 1)
+                yield from _sets(value, names, f"{at}.{key}" if at else str(key), depth + 1)
 
 
 def find_weights(content: object, wanted: str | None = None) -> Found:
@@ -65,7 +65,7 @@ def find_weights(content: object, wanted: str | None = None) -> Found:
     """
     if not isinstance(content, Mapping):
         raise CheckpointError(f"holds a {type(content).__name__}, not a dict of tensors")
-    sets = dict(_sets(content))
+    sets = dict(_sets(content, NETWORK))
     if wanted is not None and wanted not in sets:
         there = ", ".join(map(repr, map(printable, sets))) or "none"
         raise CheckpointError(f"has no weights under {wanted!r}; there are: {there}")
@@ -73,12 +73,13 @@ def find_weights(content: object, wanted: str | None = None) -> Found:
         usual = [at for key in USUAL_KEYS for at in sets if at.split(".")[-1] == key]
         plain = [at for at in sets if not AVERAGE.search(at)]
         wanted = next((at for at in [*usual, *plain] if not AVERAGE.search(at)), next(iter(sets)))
-    if wanted is None:  # no name is known; what it is, is said later
-        wanted = next((key for key in USUAL_KEYS if key in content), "")
-        sets = {wanted: content[wanted] if wanted else content}
+    if wanted is None:  # another network: the largest set, to say later what it is
+        sets = dict(_sets(content, re.compile("")))
+        wanted = max(sets, key=lambda at: len(sets[at]), default="model")
+        sets.setdefault(wanted, {})
     weights = sets[wanted]
-    if not isinstance(weights, Mapping) or not weights:
-        raise CheckpointError(f"has no tensors under {printable(wanted or 'model')!r}")
+    if not weights:
+        raise CheckpointError("has no tensors under 'model' or elsewhere")
     strangers = [f"{key}: {type(value).__name__}" for key, value in weights.items() if not isinstance(value, Tensor)]
     if strangers:
         raise CheckpointError(listing("entries that are no tensors", strangers))

@@ -92,6 +92,7 @@ def read_captions(path: Path) -> dict[str, tuple[str, list[dict]]]:
             raise ValueError(f"{where}: needs a picture's name ({', '.join(NAMES)}) and its caption")
         phrases = entry.get("phrases")
         captions[name] = (caption, _phrases_given(caption, phrases, where) if phrases else phrases_of(caption))
+        captions.setdefault(PurePath(name).name, captions[name])
     return captions
 
 

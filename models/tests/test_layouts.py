@@ -252,7 +252,9 @@ NETWORKS = {
 @pytest.mark.parametrize("what", NETWORKS)
 def test_other_networks_are_named(tmp_path, what):
     tensors = {name: torch.zeros(2) for name in NETWORKS[what]}
-    for content in (tensors, {"model": tensors}, {"state_dict": prefixed("module.", tensors), "epoch": 1}):
+    optimizer = {"state": {0: {"exp_avg": torch.zeros(2)}}}
+    below = [{"model": tensors}, {"state_dict": prefixed("module.", tensors)}, {"optimizer": optimizer, "net": tensors}]
+    for content in (tensors, *below):
         with pytest.raises(CheckpointError) as caught:
             recognise(read_checkpoint(saved(tmp_path / "c.pth", content))[0])
         assert f"the checkpoint is not GLIP but {what}" in str(caught.value)

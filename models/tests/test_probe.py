@@ -63,7 +63,7 @@ def test_a_folder_with_captions_beside_the_pictures(tmp_path):
         "",
         {"file_name": "b.PNG", "caption": "Two dogs and a cat", "phrases": ["two dogs", {"start": 15, "end": 18}]},
         {"key": "c", "caption": "tree"},
-        {"image": "deep/d.jpg", "caption": "sky"},
+        {"image": "elsewhere/d.jpg", "caption": "sky"},
     )
 
     found = own_pictures([tmp_path])
