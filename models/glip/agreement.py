@@ -22,6 +22,7 @@ from glip.text import Tokenizer
 # A detection counts as found again with the same phrase, this IoU, and this score difference.
 SAME_IOU, SAME_SCORE = 0.8, 0.05
 LOSS_OF = ("recall_at_1", "ap50")
+SCENE_SEED = 11  # of no training, validation, sample or test scene
 # Evidence that says something of a loss of one percent, from more than a few pictures (if there are as many).
 MIN_DETECTIONS, MIN_PICTURES = 100, 10
 

@@ -24,7 +24,7 @@ import numpy as np
 import onnx
 import torch
 
-from glip.agreement import MIN_DETECTIONS, Comparison, Drift, compare, drift
+from glip.agreement import MIN_DETECTIONS, SCENE_SEED, Comparison, Drift, compare, drift
 from glip.checkpoint import build_from, open_checkpoint, recognise
 from glip.config import STRIDES
 from glip.export import export, save_graph
@@ -268,7 +268,7 @@ def check_graph(
     sides = (NANO_SHORT_SIDE, NANO_LONG_SIDE) if nano else PROBE_SIDES
     scenes = options.scenes or (SCENES if nano else SCENES_OF_LARGE)
     found = drift(
-        model, path, tokenizer, sides, options.score, pictures or rendered(scenes),
+        model, path, tokenizer, sides, options.score, pictures or rendered(SCENE_SEED, scenes),
         "pictures" if pictures else "scenes", gold=nano and not pictures,
     )  # fmt: skip
     if found.loss > MAX_LOSS and found.detections and not options.allow_loss:

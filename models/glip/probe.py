@@ -12,7 +12,6 @@ from PIL import Image, ImageOps
 
 from glip.scenes import gold_line, render_scene
 
-SCENE_SEED = 11  # of no training, validation, sample or test scene
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 CAPTIONS = "captions.jsonl"  # looked for in a folder of pictures
 NAMES = ("image", "file_name", "key")  # of a line's picture
@@ -36,10 +35,10 @@ class Picture:
     gold: dict | None = None
 
 
-def rendered(count: int) -> Iterator[Picture]:
-    """The first test scenes of a seed that nothing else uses."""
+def rendered(seed: int, count: int) -> Iterator[Picture]:
+    """The first test scenes of a seed."""
     for index in range(count):
-        scene = render_scene(SCENE_SEED, "test", index)
+        scene = render_scene(seed, "test", index)
         yield Picture(lambda scene=scene: scene.image, scene.caption, scene.phrases, gold_line(f"{index:09d}", scene))
 
 

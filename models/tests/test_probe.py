@@ -94,7 +94,7 @@ def test_one_caption_is_for_those_without(tmp_path):
 
 
 def test_the_gold_file_of_scenes_serves_as_captions(tmp_path):
-    scene = next(iter(rendered(1)))
+    scene = next(iter(rendered(5, 1)))
     scene.image().save(tmp_path / "000000000.jpg")
     gold = lines(tmp_path / "gold.jsonl", scene.gold)
 
@@ -267,7 +267,7 @@ def test_pictures_of_ones_own_are_what_is_measured_on(tmp_path, monkeypatch):
     arguments = ["--checkpoint", str(tmp_path / "checkpoint.pt"), "--to", str(tmp_path / "teacher")]
     arguments += ["--precision", "fp16", "--probe", str(tmp_path / "pictures")]
     arguments += ["--default-score", "0.4", "--allow-loss"]
-    monkeypatch.setattr("glip.convert.rendered", lambda _: pytest.fail("scenes are rendered"))
+    monkeypatch.setattr("glip.convert.rendered", lambda *_: pytest.fail("scenes are rendered"))
 
     assert main(arguments) == 0
 
