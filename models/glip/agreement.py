@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
+from tqdm import tqdm
 
 from glip.evaluate import box_iou, measure
 from glip.image import normalise
 from glip.model import Glip
 from glip.postprocess import PostprocessOptions, detect, phrase_probabilities
-from glip.predict import predict_scenes, predictor_of_graph, predictor_of_model
+from glip.predict import predictor_of_graph, predictor_of_model
+from glip.probe import Picture
 from glip.text import Tokenizer
 
 # A detection counts as found again with the same phrase, this IoU, and this score difference.
 SAME_IOU, SAME_SCORE = 0.8, 0.05
 LOSS_OF = ("recall_at_1", "ap50")
 SCENE_SEED = 11  # of no training, validation, sample or test scene
+# Evidence that says something of a loss of one percent, from more than a few pictures (if there are as many).
+MIN_DETECTIONS, MIN_PICTURES = 100, 10
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,11 @@ def compare(model: Glip, path: Path, short_side: int, *, raw: bool) -> Compariso
 
 @dataclass(frozen=True)
 class Drift:
-    """What reduced precision changes on rendered scenes, against PyTorch in float32.
+    """What reduced precision changes on a probe, against PyTorch in float32.
 
-    detections: float32 detections at or above the default score (all, if none reaches it); matched: those
-    found again; score_mean, score_max: score differences of the matched. recall_at_1, ap50: points lost
-    (negative: won), for models trained on scenes; None for others, which have no gold here.
+    scenes: pictures looked at; detections: those of float32 at or above the default score; matched: those found
+    again; score_mean, score_max: score differences of the matched. recall_at_1, ap50: points lost (negative:
+    won), for models trained on scenes; None where there is no gold. kind: what the pictures are.
     """
 
     scenes: int
@@ -128,53 +132,69 @@ class Drift:
     score_max: float
     recall_at_1: float | None
     ap50: float | None
+    kind: str = "scenes"
 
     @property
     def loss(self) -> float:
         """Points lost: the larger of recall@1 and AP50, or detections not found again in percent."""
         if self.recall_at_1 is not None and self.ap50 is not None:
             return max(self.recall_at_1, self.ap50)
-        return 100 * (1 - self.matched / max(self.detections, 1))
+        return 100 * (self.detections - self.matched) / max(self.detections, 1)
+
+    @property
+    def enough(self) -> bool:
+        """Whether there were detections enough to judge by."""
+        return self.detections >= MIN_DETECTIONS
 
     def __str__(self) -> str:
         text = (
-            f"{self.scenes} scenes: {self.matched} of {self.detections} detections found again, "
+            f"{self.scenes} {self.kind}: {self.matched} of {self.detections} detections found again, "
             f"scores differ by {self.score_mean:.4f}, at most {self.score_max:.4f}"
         )
-        if self.recall_at_1 is None:
-            return text
-        return f"{text}; recall@1 {0 - self.recall_at_1:+.2f}, AP50 {0 - self.ap50:+.2f} points"
+        if self.recall_at_1 is not None:
+            text += f"; recall@1 {0 - self.recall_at_1:+.2f}, AP50 {0 - self.ap50:+.2f} points"
+        return text if self.enough else f"{text}; fewer than {MIN_DETECTIONS} detections prove nothing"
 
 
 def drift(
-    model: Glip, graph: Path, tokenizer: Tokenizer, sides: tuple[int, int], score: float, scenes: int, *, gold: bool
-) -> Drift:
-    """Measures the graph on `scenes` test scenes; `gold`: whether the model was trained on such scenes."""
+    model: Glip, graph: Path, tokenizer: Tokenizer, sides: tuple[int, int], score: float,
+    pictures: Iterable[Picture], kind: str, *, gold: bool,
+) -> Drift:  # fmt: skip
+    """Measures the graph on the pictures; `gold`: whether to use their boxes, and so to take them all. Else it ends
+    as soon as there is evidence enough. `sides`: short and long side of what the networks see."""
     predictors = (
         predictor_of_model(model, tokenizer, score, *sides),
         predictor_of_graph(graph, tokenizer, score, *sides),
     )
-    full, reduced = (predict_scenes(predictor, "test", SCENE_SEED, scenes) for predictor in predictors)
-    pairs = [
-        (theirs, ours)
-        for (_, a), (_, b) in zip(full, reduced)
-        for theirs, ours in zip(a["phrases"], b["phrases"], strict=True)
-    ]
-    top = max((max(theirs["scores"], default=0.0) for theirs, _ in pairs), default=0.0)
-    floor = score if top >= score else 0.0
-    differences, total = [], 0
-    for theirs, ours in pairs:
-        boxes, scores = np.array(ours["boxes"]).reshape(-1, 4), np.array(ours["scores"])
-        for box, value in zip(theirs["boxes"], theirs["scores"]):
-            if value < floor:
-                continue
-            total += 1
-            near = np.abs(scores - value)[box_iou(boxes, np.array([box]))[:, 0] >= SAME_IOU]
-            if len(near) and near.min() <= SAME_SCORE:
-                differences.append(float(near.min()))
+    measured: list[list[tuple[dict | None, dict]]] = [[], []]
+    differences: list[float] = []
+    seen = total = 0
+    for picture in tqdm(pictures, desc=f"comparing on {kind}", unit="picture", disable=None):
+        image = picture.image()
+        found = [predictor.ground(image, picture.caption, picture.phrases) for predictor in predictors]
+        for pairs, phrases in zip(measured, found):
+            pairs.append((picture.gold, {"phrases": phrases}))
+        for theirs, ours in zip(*found, strict=True):
+            confident = sum(value >= score for value in theirs["scores"])
+            differences += _found_again(theirs, ours, confident)
+            total += confident
+        seen += 1
+        if not gold and total >= MIN_DETECTIONS and seen >= MIN_PICTURES:
+            break
     lost: list[float | None] = [None, None]
     if gold:
-        a, b = (measure(found, score) for found in (full, reduced))
+        a, b = (measure(pairs, score) for pairs in measured)
         lost = [100 * (getattr(a, name) - getattr(b, name)) for name in LOSS_OF]
     mean, worst = (float(np.mean(differences)), max(differences)) if differences else (0.0, 0.0)
-    return Drift(scenes, total, len(differences), mean, worst, *lost)
+    return Drift(seen, total, len(differences), mean, worst, *lost, kind=kind)
+
+
+def _found_again(theirs: Mapping, ours: Mapping, count: int) -> list[float]:
+    """Score differences of the `count` best boxes of a phrase that have a counterpart."""
+    boxes, scores = np.array(ours["boxes"]).reshape(-1, 4), np.array(ours["scores"])
+    differences = []
+    for box, value in zip(theirs["boxes"][:count], theirs["scores"]):
+        near = np.abs(scores - value)[box_iou(boxes, np.array([box]))[:, 0] >= SAME_IOU]
+        if len(near) and near.min() <= SAME_SCORE:
+            differences.append(float(near.min()))
+    return differences

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 import re
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,9 @@ import torch
 from torch import Tensor
 
 from glip.config import CONFIGS, GlipConfig
+from glip.layouts import find_weights, from_mmdetection, is_mmdetection, listing, stranger
 from glip.model import Glip
+from glip.reading import CheckpointError, printable, read_plain
 from glip.swin import WindowAttention, relative_position_index
 
 # In official checkpoints, but of no use to inference.
@@ -22,56 +23,55 @@ DROPPED = re.compile(
     r"|^rpn\.head\.cls_logits\."
 )
 INDEX = ".relative_position_index"  # buffers that follow from the window; may be absent
-LISTED = 40
+OWN_NAMES = "GLIP"
 
 
-class CheckpointError(ValueError):
-    """The file is not a checkpoint that can be converted; the message says what is wrong with it."""
+@dataclass(frozen=True)
+class Checkpoint:
+    """tensors: by the names of GLIP's own code. config: sizes, where the file says them (our own training).
+    source: the key of the weights in the file; others: keys of further weights; names: whose names they had."""
+
+    tensors: dict[str, Tensor]
+    config: GlipConfig | None
+    source: str
+    others: list[str]
+    names: str
+
+    def __str__(self) -> str:
+        origin = f"weights of {self.source!r}" if self.source else "weights"
+        named = "" if self.names == OWN_NAMES else f" in the names of {self.names}"
+        beside = f", beside them {', '.join(map(repr, self.others))} (--weights)" if self.others else ""
+        return printable(origin + named + beside)
 
 
-def _listing(title: str, lines: Iterable[str]) -> str:
-    lines = sorted(lines)
-    shown = "".join(f"\n  {line}" for line in lines[:LISTED])
-    rest = f"\n  ... and {len(lines) - LISTED} more" if len(lines) > LISTED else ""
-    return f"{title} ({len(lines)}):{shown}{rest}" if lines else ""
+def open_checkpoint(path: Path, weights: str | None = None) -> Checkpoint:
+    """Reads a .pth file. weights: key of the weights to take where there are several, e.g. "model_ema"; by default
+    the model rather than its moving average, but the average of our own training. Raises CheckpointError."""
+    content = read_plain(path)
+    config = None
+    if isinstance(content, Mapping) and isinstance(content.get("config"), Mapping) and "average" in content:
+        config = GlipConfig.from_json(content["config"])
+        weights = weights or "average"
+    try:
+        found = find_weights(content, weights)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    tensors, names = official(found.tensors)
+    return Checkpoint(tensors, config, found.source, found.others, names)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+def official(tensors: Mapping[str, Tensor | np.ndarray]) -> tuple[dict[str, Tensor | np.ndarray], str]:
+    """The tensors under the names of GLIP's own code, and whose names they had."""
+    if is_mmdetection(tensors):
+        return from_mmdetection(tensors), "mmdetection"
+    return dict(tensors), OWN_NAMES
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], GlipConfig | None]:
-    """Names and tensors of a .pth file, without the `module.` prefix; our own training checkpoints also
-    say their sizes, and give the moving average of their weights.
-
-    Only tensors and plain containers are unpickled. Raises CheckpointError.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: holds Python objects other than tensors, or is no PyTorch file; it is not loaded, since "
-            f"unpickling could run code. Save the state dict alone. ({_first_line(error)})"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: cannot be read as a PyTorch file: {_first_line(error)}") from error
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path}: holds a {type(content).__name__}, not a dict of tensors")
-    config = None
-    tensors = content.get("model", content)
-    if isinstance(content.get("config"), Mapping) and isinstance(content.get("average"), Mapping):
-        config = GlipConfig.from_json(content["config"])
-        tensors = content["average"]
-    if not isinstance(tensors, Mapping) or not tensors:
-        raise CheckpointError(f"{path}: has no tensors under 'model'")
-    strangers = [f"{key}: {type(value).__name__}" for key, value in tensors.items() if not isinstance(value, Tensor)]
-    if strangers:
-        raise CheckpointError(f"{path}: {_listing('entries that are no tensors', strangers)}")
-    names = [str(key) for key in tensors]
-    prefix = "module." if all(name.startswith("module.") for name in names) else ""
-    return {str(key).removeprefix(prefix): value for key, value in tensors.items()}, config
+    """Names and tensors of a .pth file, without prefixes; our own training checkpoints also say their sizes.
+    See `open_checkpoint`."""
+    checkpoint = open_checkpoint(path)
+    return checkpoint.tensors, checkpoint.config
 
 
 def _shapes(config: GlipConfig) -> dict[str, tuple[int, ...]]:
@@ -107,6 +107,9 @@ def recognise(tensors: Mapping[str, Tensor | np.ndarray]) -> GlipConfig:
             "the checkpoint is prompt-tuned (rpn.tunable_linear adds a learned vector to every token); "
             "such models are not supported, and dropping the vectors would change the results"
         )
+    other = stranger(tensors)
+    if other:
+        raise CheckpointError(f"the checkpoint is not GLIP but {other}")
     found = _outline({name: tuple(value.shape) for name, value in tensors.items()})
     differences = {}
     for config in CONFIGS.values():
@@ -118,7 +121,7 @@ def recognise(tensors: Mapping[str, Tensor | np.ndarray]) -> GlipConfig:
     nearest = min(differences, key=lambda name: len(differences[name]))
     raise CheckpointError(
         f"the shapes are those of no known variant ({', '.join(CONFIGS)}); nearest is {nearest}, "
-        + _listing("but these differ", differences[nearest])
+        + listing("but these differ", differences[nearest])
     )
 
 
@@ -146,11 +149,11 @@ def load_weights(model: Glip, tensors: Mapping[str, Tensor | np.ndarray]) -> Non
     infinite = [name for name in same if not torch.isfinite(given[name]).all()]
     other_index = [name for name in same if name in index and not torch.equal(given[name].long(), index[name])]
     problems = [
-        _listing("missing", set(own) - set(given)),
-        _listing("unexpected", set(given) - set(own)),
-        _listing("of another shape", wrong),
-        _listing("not finite", infinite),
-        _listing("another order of window positions", other_index),
+        listing("missing", set(own) - set(given)),
+        listing("unexpected", set(given) - set(own)),
+        listing("of another shape", wrong),
+        listing("not finite", infinite),
+        listing("another order of window positions", other_index),
     ]
     if any(problems):
         raise CheckpointError("the weights do not fit the model\n" + "\n".join(filter(None, problems)))
@@ -159,7 +162,8 @@ def load_weights(model: Glip, tensors: Mapping[str, Tensor | np.ndarray]) -> Non
 
 def build_from(tensors: Mapping[str, Tensor | np.ndarray], config: GlipConfig | None = None) -> Glip:
     """A model in evaluation mode with these weights (not copied where they are float32 already); without a
-    config the variant follows from the shapes. Raises CheckpointError."""
+    config the variant follows from the shapes. Names of mmdetection are taken, too. Raises CheckpointError."""
+    tensors, _ = official(tensors)
     config = config or recognise(tensors)
     with torch.device("meta"):
         model = Glip(config)

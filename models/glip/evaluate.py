@@ -191,7 +191,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif args.model or args.checkpoint:
         from glip.predict import load_predictor, predict_folder, predict_scenes
 
-        predictor = load_predictor(args.model, args.checkpoint)
+        try:
+            predictor = load_predictor(args.model, args.checkpoint)
+        except (ValueError, OSError) as error:
+            raise SystemExit(f"glip.evaluate: {error}") from error
         if args.scenes:
             pairs = predict_folder(predictor, args.scenes, progress=True)
         else:

@@ -14,9 +14,9 @@ import torch
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from glip.config import GlipConfig
+from glip.checkpoint import build_from, read_checkpoint
 from glip.image import normalise, padded_size, resize, resized_size
-from glip.model import Glip, build
+from glip.model import Glip
 from glip.postprocess import PostprocessOptions, detect, phrase_probabilities, positive_map
 from glip.scenes import Scene, gold_line, render_scene
 from glip.text import Tokenizer, load_vocab, positive_tokens
@@ -117,17 +117,14 @@ def predictor_of_folder(folder: Path) -> Predictor:
     )
 
 
-def load_checkpoint(path: Path) -> Glip:
-    """The averaged weights of a training checkpoint."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    model = build(GlipConfig.from_json(saved["config"]))
-    model.load_state_dict(saved["average"])
-    return model.eval()
-
-
 def load_predictor(folder: Path | None, checkpoint: Path | None) -> Predictor:
+    """Of a teacher folder, or of a training checkpoint of glip-nano. Raises ValueError for another."""
     if checkpoint is not None:
-        return predictor_of_model(load_checkpoint(checkpoint), Tokenizer(load_vocab(DEFAULT_VOCAB)))
+        model = build_from(*read_checkpoint(checkpoint))
+        words = load_vocab(DEFAULT_VOCAB)
+        if model.config.vocab_size != len(words):
+            raise ValueError(f"{checkpoint} is {model.config.name}; convert it, and evaluate the teacher folder")
+        return predictor_of_model(model, Tokenizer(words))
     if folder is None:
         raise ValueError("neither a teacher folder nor a checkpoint is given")
     return predictor_of_folder(folder)

@@ -28,6 +28,7 @@ import torch.multiprocessing as mp
 from tqdm import tqdm
 
 from glip.batches import Batch, training_batches
+from glip.checkpoint import read_checkpoint
 from glip.config import CONFIGS
 from glip.evaluate import best_threshold, measure
 from glip.loss import detection_loss
@@ -175,7 +176,7 @@ def worker(rank: int, options: TrainOptions) -> None:
         average.values = saved["average"]
         step, seconds = saved["step"], saved["seconds"]
     elif options.init is not None:
-        model.load_state_dict(torch.load(options.init, map_location=device, weights_only=True)["average"])
+        model.load_state_dict(read_checkpoint(options.init)[0])
         average = MovingAverage(model, options.ema)
     log = Log(options.to / "log.jsonl", step) if rank == 0 else None
     parameters = [p for p in model.parameters() if p.requires_grad]

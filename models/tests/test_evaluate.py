@@ -148,3 +148,10 @@ def test_a_model_and_its_detections_in_a_file_are_measured_alike(tmp_path, capsy
     assert json.loads(capsys.readouterr().out) == of_model
     assert of_model["images"] == 4
     assert of_model["threshold"] == 0
+
+
+def test_a_checkpoint_that_is_none_is_said_so(tmp_path):
+    (tmp_path / "c.pt").write_bytes(b"<!doctype html><title>Not found</title>")
+
+    with pytest.raises(SystemExit, match=r"glip\.evaluate: .*c\.pt: is no PyTorch file but an HTML page"):
+        main(["--checkpoint", str(tmp_path / "c.pt"), "--count", "1"])
