@@ -16,7 +16,10 @@ export default defineConfig({
     ],
     testTimeout: 180_000,
     hookTimeout: 180_000,
+    env: { GROUNDMILL_BUILT_WORKERS: '1' },
     pool: 'forks',
+    // Files share what they import, which takes as long as the tests; each cleans up behind itself.
+    isolate: false,
     maxWorkers: 2,
   },
 })
