@@ -7,6 +7,7 @@ import {
   isAddress,
   localAddresses,
   parseTarget,
+  portOf,
   stripBrackets,
 } from '../ingest/fetch/guard.ts'
 import type { FetchOptions } from '../ingest/fetch/options.ts'
@@ -49,10 +50,10 @@ export async function lookUpHosts(
   texts: readonly string[],
 ): Promise<Lookups> {
   const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
-  const resolver = createResolver(options, rule)
+  const resolver = createResolver({ ...options, rule })
   const urls = texts.flatMap((text) => {
     try {
-      return parseTarget(text, options.ports, rule)
+      return parseTarget(text, { ...options, rule })
     } catch {
       return [] // the row itself is tried, and says why
     }
@@ -132,8 +133,4 @@ export function judgeResolver(
       : 'the resolver is slower than the run, which will wait for it'
   const advice = `${why}: run a caching one on this machine and set fetch.dnsServers: ["127.0.0.1"]`
   return { check, status: 'warn', detail, advice }
-}
-
-function portOf(url: URL): number {
-  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
 }

@@ -1,6 +1,8 @@
 // Leaves a host alone that failed several times in a row, so that a dead one costs seconds and not
 // a deadline per row; and one that asked for a longer pause than we wait.
 
+import type { FetchOptions } from './options.ts'
+
 /** Which hosts are left alone, and for how long. */
 export interface Circuits {
   /** Milliseconds until the host may be asked again; 0 = now. One caller gets 0 to try a healed host. */
@@ -20,13 +22,11 @@ interface State {
 // Far more hosts than are in flight; the longest unused leaves first.
 const MAX_HOSTS = 50_000
 
-/**
- * @param failures in a row that open a host's circuit
- * @param cooldownMs how long it stays open
- */
+type CircuitOptions = Pick<FetchOptions, 'circuitFailures' | 'circuitCooldownMs'>
+
+/** All closed. */
 export function createCircuits(
-  failures: number,
-  cooldownMs: number,
+  { circuitFailures, circuitCooldownMs }: CircuitOptions,
   now: () => number = Date.now,
 ): Circuits {
   const states = new Map<string, State>()
@@ -45,13 +45,12 @@ export function createCircuits(
       if (left > 0) return left
       if (state.openUntil === 0) return 0
       // Half open: this caller tries; the others wait for its result, at most one more cool-down.
-      state.openUntil = now() + cooldownMs
+      state.openUntil = now() + circuitCooldownMs
       return 0
     },
     failed: (host) => {
       const state = touch(host)
-      state.failures++
-      if (state.failures >= failures) state.openUntil = now() + cooldownMs
+      if (++state.failures >= circuitFailures) state.openUntil = now() + circuitCooldownMs
     },
     succeeded: (host) => {
       const state = states.get(host)

@@ -81,9 +81,7 @@ export function createImageLoader(
   ): Promise<ReceivedImage & { readonly release?: () => void }> => {
     switch (ref.kind) {
       case 'url':
-        return fetcher.fetch(ref.url, signal, (head) => {
-          checkSniffed(head, image)
-        })
+        return fetcher.fetch(ref.url, { signal, onHead: (head) => void checkSniffed(head, image) })
       case 'file':
         return { bytes: await readImageFile(ref.path, fetch.maxBytes) }
       case 'bytes':

@@ -15,12 +15,7 @@ function policiesOf(files: Readonly<Record<string, string | Error>>, over = {}) 
     return file
   })
   const clock = { now: 0 }
-  const sites = createSitePolicies(
-    { ...options, ...over },
-    'groundmill',
-    fetchText,
-    () => clock.now,
-  )
+  const sites = createSitePolicies({ ...options, ...over, fetchText }, () => clock.now)
   const check = (url: string) =>
     sites.check(new URL(url), signal).then(
       () => 'ok',
