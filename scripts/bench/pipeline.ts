@@ -79,7 +79,7 @@ export const benchmark: Benchmark<PipelineResult> = {
     setMaxListeners(0, signal)
     const parts = await openParts(config.teacher, config.prompt, () => undefined)
     const { folder, runner, adapter } = parts
-    const loader = createImageLoader(config.fetch, config.image, { input: adapter.input })
+    const loader = createImageLoader(config, { input: adapter.input })
     const checker = createImageChecker(config.image)
     try {
       const { rows, phraseMs } = await phrasedRows(config, signal)

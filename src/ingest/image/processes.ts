@@ -15,7 +15,7 @@ import type { ImageOptions } from './options.ts'
 export interface ImageProcessData {
   readonly options: ImageOptions
   /** Absent: images are checked alone. */
-  readonly input?: ModelInput
+  readonly input?: ModelInput | undefined
   /** Whether the pixels are wanted back. */
   readonly withPixels: boolean
 }
