@@ -51,7 +51,7 @@ export async function lookUpHosts(
   texts: readonly string[],
 ): Promise<Lookups> {
   const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
-  const resolver = createResolver({ ...options, rule })
+  const resolve = createResolver({ ...options, rule })
   const urls = texts.flatMap((text) => {
     try {
       return parseTarget(text, { ...options, rule })
@@ -65,7 +65,7 @@ export async function lookUpHosts(
   const lookUp = async (host: string) => {
     const begun = performance.now()
     try {
-      const addresses = await resolver.resolve(host)
+      const addresses = await resolve(host)
       return { host, addresses, answered: true, ms: performance.now() - begun }
     } catch (error) {
       if (!(error instanceof SampleError)) throw error

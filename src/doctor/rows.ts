@@ -144,31 +144,26 @@ export function judgeRows(
     ...losses.slice(0, 3).map(([code]) => adviceFor(code)),
     ...(late === 0 ? [] : ['the network here is slow, or the hosts are: see egress and resolver']),
   ].join('; ')
-  if (kept === 0) return { check: 'rows', status: 'fail', detail, advice }
-  if (kept < count / 2) return { check: 'rows', status: 'warn', detail, advice }
-  return { check: 'rows', status: 'ok', detail }
+  const check = 'rows'
+  if (kept >= count / 2 && kept > 0) return { check, status: 'ok', detail }
+  return { check, status: kept === 0 ? 'fail' : 'warn', detail, advice }
 }
 
+/** What to do, by code; the first that fits. */
+const ADVICE: readonly (readonly [codes: RegExp, advice: string])[] = [
+  [/^dns_nxdomain$/, 'these sites are gone, or there is no way out to the internet'],
+  [/^dns_/, 'use a caching resolver on this machine (fetch.dnsServers)'],
+  [/^connect_/, 'check the firewall and proxies of this machine'],
+  [/^(deadline|stalled)$/, 'lower fetch.concurrency or raise fetch.deadlineMs'],
+  [/^addr_blocked$/, 'the URLs name private addresses; fetch.allowAddresses allows your own'],
+  [/^file_/, 'check source.imageRoot and the paths in the dataset'],
+  [/^phrases_none$/, 'the captions name nothing that can be seen'],
+  [/^(robots_|optout_header$)/, 'the sites refuse; that is to be respected'],
+]
+
 function adviceFor(code: ReasonCode): string {
-  if (code.startsWith('dns_')) {
-    return code === 'dns_nxdomain'
-      ? 'dns_nxdomain: these sites are gone, or there is no way out to the internet'
-      : `${code}: use a caching resolver on this machine (fetch.dnsServers)`
-  }
-  if (code.startsWith('connect_')) return `${code}: check the firewall and proxies of this machine`
-  if (code === 'deadline' || code === 'stalled') {
-    return `${code}: lower fetch.concurrency or raise fetch.deadlineMs`
-  }
-  if (code === 'addr_blocked') {
-    return 'addr_blocked: the URLs name private addresses; fetch.allowAddresses allows your own'
-  }
-  if (code.startsWith('file_'))
-    return `${code}: check source.imageRoot and the paths in the dataset`
-  if (code === 'phrases_none') return 'phrases_none: the captions name nothing that can be seen'
-  if (code.startsWith('robots_') || code === 'optout_header') {
-    return `${code}: the sites refuse; that is to be respected`
-  }
-  return retryOf(code) === 'never'
-    ? `${code}: such rows stay lost`
-    : `${code}: may pass; retry-failed tries again`
+  const [, known] = ADVICE.find(([codes]) => codes.test(code)) ?? []
+  if (known !== undefined) return `${code}: ${known}`
+  const isLost = retryOf(code) === 'never'
+  return `${code}: ${isLost ? 'such rows stay lost' : 'may pass; retry-failed tries again'}`
 }

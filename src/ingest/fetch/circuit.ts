@@ -3,16 +3,6 @@
 
 import type { FetchOptions } from './options.ts'
 
-/** Which hosts are left alone, and for how long. */
-export interface Circuits {
-  /** Milliseconds until the host may be asked again; 0 = now. One caller gets 0 to try a healed host. */
-  remaining(host: string): number
-  failed(host: string): void
-  succeeded(host: string): void
-  /** Leaves the host alone for this long whatever it did before. */
-  park(host: string, ms: number): void
-}
-
 interface State {
   failures: number
   openUntil: number
@@ -24,11 +14,11 @@ const MAX_HOSTS = 50_000
 
 type CircuitOptions = Pick<FetchOptions, 'circuitFailures' | 'circuitCooldownMs'>
 
-/** All closed. */
+/** Which hosts are left alone, and for how long. */
 export function createCircuits(
   { circuitFailures, circuitCooldownMs }: CircuitOptions,
   now: () => number = Date.now,
-): Circuits {
+) {
   const states = new Map<string, State>()
   const touch = (host: string): State => {
     const state = states.get(host) ?? { failures: 0, openUntil: 0, parkedUntil: 0 }
@@ -38,7 +28,8 @@ export function createCircuits(
     return state
   }
   return {
-    remaining: (host) => {
+    /** Milliseconds until the host may be asked again; 0 = now. One caller gets 0 to try a healed host. */
+    remaining: (host: string): number => {
       const state = states.get(host)
       if (state === undefined) return 0
       const left = Math.max(state.openUntil, state.parkedUntil) - now()
@@ -48,20 +39,24 @@ export function createCircuits(
       state.openUntil = now() + circuitCooldownMs
       return 0
     },
-    failed: (host) => {
+    failed: (host: string): void => {
       const state = touch(host)
       if (++state.failures >= circuitFailures) state.openUntil = now() + circuitCooldownMs
     },
-    succeeded: (host) => {
+    succeeded: (host: string): void => {
       const state = states.get(host)
       if (state === undefined) return
       // An answer that was under way says nothing about a pause that was asked for.
       if (state.parkedUntil <= now()) states.delete(host)
       else state.failures = state.openUntil = 0
     },
-    park: (host, ms) => {
+    /** Leaves the host alone for this long whatever it did before. */
+    park: (host: string, ms: number): void => {
       const state = touch(host)
       state.parkedUntil = Math.max(state.parkedUntil, now() + ms)
     },
   }
 }
+
+/** One for all hosts. */
+export type Circuits = ReturnType<typeof createCircuits>

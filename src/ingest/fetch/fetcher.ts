@@ -7,7 +7,7 @@ import { setTimeout as sleepFor } from 'node:timers/promises'
 import { getDomain } from 'tldts'
 import { SampleError } from '../../core/errors.ts'
 import type { ReasonCode } from '../../core/reasons.ts'
-import { createByteBudget, type ByteBudget } from '../../system/byte-budget.ts'
+import { createByteBudget } from '../../system/byte-budget.ts'
 import { VERSION } from '../../version.ts'
 import { createCircuits, type Circuits } from './circuit.ts'
 import { decodeBody } from './decode-body.ts'
@@ -19,8 +19,8 @@ import { createFollow, type Follow, type FollowOptions, type RequestHop } from '
 import { createResolver, type DnsQuery } from './resolver.ts'
 import { createRetries, statusError, StatusFailure } from './retry.ts'
 import { PRODUCT_TOKEN } from './robots.ts'
-import { createSitePolicies, type FetchText, type SitePolicies } from './site-policy.ts'
-import { createTransport, type Head, type Response, type Transport } from './transport.ts'
+import { createSitePolicies, type CheckSite, type FetchText } from './site-policy.ts'
+import { createTransport, type Head, type Response } from './transport.ts'
 
 /** Encoded bytes, and how they came. */
 export interface Fetched {
@@ -33,13 +33,6 @@ export interface Fetched {
   readonly attempts: number
   /** Opt-out headers that came and did not refuse, as sent. */
   readonly directives: readonly string[]
-}
-
-/** Fetches as politely as its options say; calls may overlap. */
-export interface Fetcher {
-  /** @throws SampleError with host, HTTP status and attempts; the signal's reason when aborted */
-  fetch(url: string, ask: Pick<FollowOptions, 'signal' | 'onHead'>): Promise<Fetched>
-  close(): Promise<void>
 }
 
 /** Of one request. */
@@ -75,8 +68,11 @@ const CONGESTION = new Set<ReasonCode>(['dns_timeout', 'connect_timeout', 'deadl
 // What counts against a host: it cannot be reached or cannot serve.
 const HOST_FAILURE = /^(dns_|connect_|tls_error|deadline|stalled)/
 
-/** Keeps its sockets and what it knows of hosts until it is closed. */
-export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fetcher {
+/**
+ * Fetches as politely as its options say; calls may overlap. Keeps its sockets and what it knows of hosts
+ * until it is closed.
+ */
+export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}) {
   const { query, ca, checkUrl, onAnswer, now = Date.now, random, sleep = pause } = deps
   const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
   const transport = createTransport({
@@ -84,7 +80,7 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
     userAgent: userAgent(options.contact),
     ca,
     rule,
-    resolver: createResolver({ ...options, rule }, { query, now }),
+    resolve: createResolver({ ...options, rule }, { query, now }),
   })
   const scheduler = createHostScheduler({
     concurrency: options.concurrency,
@@ -100,13 +96,17 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
   const requestHop = createHops({ transport, scheduler, circuits, onAnswer })
   const follow = createFollow({ ...options, rule }, requestHop)
   const fetchText = createTextFetch(follow, { budget, signal: closed.signal })
-  const sites = createSitePolicies({ ...options, fetchText }, now)
+  const checkSite = createSitePolicies({ ...options, fetchText }, now)
   const pauses = { circuits, scheduler, groupOf: hostGroup, now, random, sleep }
   const withRetries = createRetries(options, pauses)
-  const attempt = createAttempt({ ...options, follow, sites, checkUrl, now })
+  const attempt = createAttempt({ ...options, follow, checkSite, checkUrl, now })
 
   return {
-    fetch: async (text, ask) => {
+    /** @throws SampleError with host, HTTP status and attempts; the signal's reason when aborted */
+    fetch: async (
+      text: string,
+      ask: Pick<FollowOptions, 'signal' | 'onHead'>,
+    ): Promise<Fetched> => {
       const url = parseTarget(text, { ...options, rule })
       return withRetries(
         async () => {
@@ -131,7 +131,7 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
 }
 
 interface HopDeps extends Pick<FetcherDeps, 'onAnswer'> {
-  readonly transport: Transport
+  readonly transport: Pick<ReturnType<typeof createTransport>, 'get'>
   readonly scheduler: HostScheduler
   readonly circuits: Circuits
 }
@@ -169,7 +169,7 @@ function createHops({ transport, scheduler, circuits, onAnswer }: HopDeps): Requ
 /** Small text files of a site. */
 function createTextFetch(
   follow: Follow,
-  { budget, signal }: { readonly budget: ByteBudget; readonly signal: AbortSignal },
+  { budget, signal }: { budget: ReturnType<typeof createByteBudget>; signal: AbortSignal },
 ): FetchText {
   return async (url, maxBytes) => {
     const share = budget.open()
@@ -182,7 +182,7 @@ function createTextFetch(
         onHeaders: ({ status }) => status < 300,
       })
       if (response.status >= 400 && response.status < 500) return null
-      if (response.status !== 200) throw statusError(response)
+      if (response.status !== 200) throw statusError({ ...response, url })
       return new TextDecoder().decode(await decodeBody(response, limits))
     } catch (error) {
       if (error instanceof SampleError && error.code === 'redirect_limit') return null
@@ -196,12 +196,12 @@ function createTextFetch(
 interface AttemptDeps
   extends Pick<FetchOptions, 'maxBytes' | 'optOut'>, Pick<FetcherDeps, 'checkUrl'> {
   readonly follow: Follow
-  readonly sites: SitePolicies
+  readonly checkSite: CheckSite
   readonly now: () => number
 }
 
 /** One attempt at an image, if its site and its headers allow it. */
-function createAttempt({ maxBytes, optOut, follow, sites, checkUrl, now }: AttemptDeps) {
+function createAttempt({ maxBytes, optOut, follow, checkSite, checkUrl, now }: AttemptDeps) {
   return async (start: URL, ask: Pick<FollowOptions, 'share' | 'signal' | 'onHead'>) => {
     const limits = { maxBytes, ...ask }
     const response = await follow(start, {
@@ -209,7 +209,7 @@ function createAttempt({ maxBytes, optOut, follow, sites, checkUrl, now }: Attem
       accept: IMAGE_ACCEPT,
       before: async (url) => {
         checkUrl?.(url)
-        await sites.check(url, ask.signal)
+        await checkSite(url, ask.signal)
       },
       onHeaders: ({ status, headers, url }) => {
         const refusal = hasImage(status) ? headerRefusal(headers, optOut) : undefined

@@ -8,11 +8,6 @@ import { SampleError } from '../../core/errors.ts'
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 type Cidr = [Address, number]
 
-/** A CIDR block, or undefined if the text is none. */
-export function parseCidr(text: string): Cidr | undefined {
-  return ipaddr.isValidCIDR(text) ? ipaddr.parseCIDR(text) : undefined
-}
-
 /** What a configuration says about addresses. */
 export interface AddressPolicy {
   /** CIDR blocks allowed whatever they are. */
@@ -28,8 +23,8 @@ export type AddressRule = (address: string) => string | undefined
 
 // Public space with a private meaning: Azure's platform address, reachable from every guest.
 const METADATA = '168.63.129.16'
-const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]
-const NAT64 = ipaddr.parseCIDR('64:ff9b::/96') as [ipaddr.IPv6, number]
+const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3')
+const NAT64 = ipaddr.parseCIDR('64:ff9b::/96')
 // Inside 2000::/3 yet not global; ipaddr.js knows parts of them under several names.
 const IPV6_SPECIAL = ['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20']
 const IPV4_SPECIAL = ['192.0.0.0/24', '192.31.196.0/24', '192.52.193.0/24', '192.88.99.0/24']
@@ -51,15 +46,13 @@ export function createAddressRule(policy: AddressPolicy): AddressRule {
     if (allowed.some((block) => contains(block, address))) return undefined
     if (own.has(address.toNormalizedString())) return 'own or metadata address'
     if (address.kind() === 'ipv6') {
-      const ipv6 = address as ipaddr.IPv6
-      if (policy.nat64 && ipv6.match(NAT64)) {
-        return judge(ipaddr.fromByteArray(ipv6.toByteArray().slice(12)))
+      if (policy.nat64 && contains(NAT64, address)) {
+        return judge(ipaddr.fromByteArray(address.toByteArray().slice(12)))
       }
-      if (!ipv6.match(GLOBAL_IPV6)) return named(ipv6, 'not global unicast')
+      if (!contains(GLOBAL_IPV6, address)) return named(address, 'not global unicast')
     }
     if (address.range() !== 'unicast') return named(address, 'not unicast')
-    if (SPECIAL.some((block) => contains(block, address))) return 'special purpose'
-    return undefined
+    return SPECIAL.some((block) => contains(block, address)) ? 'special purpose' : undefined
   }
   return (text) => {
     const bare = stripBrackets(text)

@@ -54,15 +54,12 @@ export interface ResolverDeps {
   readonly now?: (() => number) | undefined
 }
 
-/** Names to addresses; answers are kept for their time to live. */
-export interface Resolver {
-  /**
-   * The addresses of a name that the rule allows; never empty.
-   *
-   * @throws SampleError dns_nxdomain, dns_timeout, dns_servfail or addr_blocked
-   */
-  resolve(host: string): Promise<readonly ResolvedAddress[]>
-}
+/**
+ * The addresses of a name that the rule allows; never empty. Answers are kept for their time to live.
+ *
+ * @throws SampleError dns_nxdomain, dns_timeout, dns_servfail or addr_blocked
+ */
+export type Resolver = (host: string) => Promise<readonly ResolvedAddress[]>
 
 const MAX_ENTRIES = 20_000
 const MAX_TTL_S = 3600
@@ -88,11 +85,9 @@ export function createResolver(
       error instanceof SampleError && error.code === 'dns_nxdomain' ? MISSING_MS : FAILED_MS,
     now,
   })
-  return {
-    resolve: async (text) => {
-      const host = text.toLowerCase().replace(/\.$/, '')
-      return (await cache.get(host, () => ask(host, questions))).addresses
-    },
+  return async (text) => {
+    const host = text.toLowerCase().replace(/\.$/, '')
+    return (await cache.get(host, () => ask(host, questions))).addresses
   }
 }
 
@@ -142,14 +137,12 @@ async function allAnswers(host: string, options: Questions): Promise<FamilyAnswe
   const found = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
   if (found.length > 0) return found
 
-  // With no address at all, a transient failure of either question decides: it may be cured.
   const errors = results.flatMap((result) =>
     result.status === 'rejected' ? [dnsError(host, result.reason)] : [],
   )
-  const transient = errors.find((error) => error.code !== 'dns_nxdomain')
-  throw (
-    transient ?? errors[0] ?? new SampleError('dns_nxdomain', `${host} has no address`, { host })
-  )
+  const missing = new SampleError('dns_nxdomain', `${host} has no address`, { host })
+  // With no address at all, a transient failure of either question decides: it may be cured.
+  throw errors.find(({ code }) => code !== 'dns_nxdomain') ?? errors[0] ?? missing
 }
 
 function dnsError(host: string, cause: unknown): SampleError {

@@ -74,7 +74,8 @@ function parseGroups(text: string): Group[] {
     if (field === 'user-agent') {
       if (!inAgents) group = addGroup()
       inAgents = true
-      group.agents.push(agentToken(value))
+      const [agent] = /^(\*|[a-z_-]*)/.exec(value.trim().toLowerCase())!
+      group.agents.push(agent)
     } else if (field === 'allow' || field === 'disallow') {
       inAgents = false
       const pattern = normalisePath(value.trim())
@@ -84,21 +85,12 @@ function parseGroups(text: string): Group[] {
       }
     } else if (field === 'content-usage' || field === 'content-signal') {
       inAgents = false
-      group.preferences.push(parsePreference(field, value.trim()))
+      const [, path = '', list = ''] = /^([/*]\S*)?\s*(.*)$/.exec(value.trim()) ?? []
+      const pattern = normalisePath(path)
+      group.preferences.push({ name: field, pattern, values: parsePreferences(list) })
     }
   }
   return groups
-}
-
-function agentToken(value: string): string {
-  const text = value.trim()
-  if (text.startsWith('*')) return '*'
-  return (/^[A-Za-z_-]+/.exec(text)?.[0] ?? '').toLowerCase()
-}
-
-function parsePreference(name: Preference['name'], value: string): Preference {
-  const [, path, list = ''] = /^([/*]\S*)?\s*(.*)$/.exec(value) ?? []
-  return { name, pattern: normalisePath(path ?? ''), values: parsePreferences(list) }
 }
 
 /** "train-ai=n, search=y;q=1" -> {"train-ai": "n", "search": "y"}; names and values in lower case. */

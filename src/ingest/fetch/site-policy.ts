@@ -1,6 +1,7 @@
 // What a site says about itself, once per origin: robots.txt and /.well-known/tdmrep.json, fetched
 // through the same guarded path as images and kept for at most 24 hours.
 
+import { z } from 'zod'
 import { SampleError } from '../../core/errors.ts'
 import type { ReasonCode } from '../../core/reasons.ts'
 import { createCache } from '../../system/cache.ts'
@@ -14,16 +15,13 @@ import { parseRobots, type Robots } from './robots.ts'
  */
 export type FetchText = (url: URL, maxBytes: number) => Promise<string | null>
 
-/** What sites say about themselves. */
-export interface SitePolicies {
-  /**
-   * Returns if the URL may be fetched and used.
-   *
-   * @throws SampleError robots_disallowed, optout_header, robots_unreachable, or why the site
-   *   cannot be reached at all
-   */
-  check(url: URL, signal: AbortSignal): Promise<void>
-}
+/**
+ * Returns if the site lets the URL be fetched and used.
+ *
+ * @throws SampleError robots_disallowed, optout_header, robots_unreachable, or why the site
+ *   cannot be reached at all
+ */
+export type CheckSite = (url: URL, signal: AbortSignal) => Promise<void>
 
 interface SitePolicy {
   readonly robots: Robots | undefined
@@ -47,7 +45,7 @@ interface PolicyOptions extends Pick<FetchOptions, 'robots' | 'optOut'> {
 }
 
 /** Asks nothing yet. */
-export function createSitePolicies(options: PolicyOptions, now?: () => number): SitePolicies {
+export function createSitePolicies(options: PolicyOptions, now?: () => number): CheckSite {
   const { optOut, fetchText } = options
   const wantsRobots =
     options.robots || optOut.contentUsage.length > 0 || optOut.contentSignal.length > 0
@@ -65,24 +63,22 @@ export function createSitePolicies(options: PolicyOptions, now?: () => number): 
     ])
     return { robots, reserved }
   }
-  return {
-    check: async (url, signal) => {
-      if (!wantsRobots && !optOut.tdmReservation) return
-      const { robots, reserved } = await policies.get(url.origin, () => load(url.origin))
-      signal.throwIfAborted()
-      const path = url.pathname + url.search
-      const refused = (code: ReasonCode, detail: string) =>
-        new SampleError(code, detail, { host: url.hostname })
-      if (options.robots && robots?.isAllowed(path) === false) {
-        throw refused('robots_disallowed', `robots.txt of ${url.host}`)
-      }
-      const line = robots?.refusal(path, optOut)
-      if (line !== undefined) throw refused('optout_header', `robots.txt of ${url.host}: ${line}`)
-      const normal = normalisePath(path)
-      if (reserved.some((pattern) => matchesPath(pattern, normal))) {
-        throw refused('optout_header', `tdmrep.json of ${url.host}: tdm-reservation 1`)
-      }
-    },
+  return async (url, signal) => {
+    if (!wantsRobots && !optOut.tdmReservation) return
+    const { robots, reserved } = await policies.get(url.origin, () => load(url.origin))
+    signal.throwIfAborted()
+    const path = url.pathname + url.search
+    const refused = (code: ReasonCode, detail: string) =>
+      new SampleError(code, detail, { host: url.hostname })
+    if (options.robots && robots?.isAllowed(path) === false) {
+      throw refused('robots_disallowed', `robots.txt of ${url.host}`)
+    }
+    const line = robots?.refusal(path, optOut)
+    if (line !== undefined) throw refused('optout_header', `robots.txt of ${url.host}: ${line}`)
+    const normal = normalisePath(path)
+    if (reserved.some((pattern) => matchesPath(pattern, normal))) {
+      throw refused('optout_header', `tdmrep.json of ${url.host}: tdm-reservation 1`)
+    }
   }
 }
 
@@ -110,6 +106,11 @@ async function loadReserved(origin: string, fetchText: FetchText): Promise<reado
   }
 }
 
+const reservationSchema = z.object({
+  location: z.string(),
+  'tdm-reservation': z.unknown().refine((value) => Number(value) === 1),
+})
+
 /** The path patterns that a tdmrep.json reserves; [] if it is not one. */
 export function parseTdmRep(text: string): string[] {
   let list: unknown
@@ -120,10 +121,7 @@ export function parseTdmRep(text: string): string[] {
   }
   if (!Array.isArray(list)) return []
   return list.flatMap((item: unknown) => {
-    if (typeof item !== 'object' || item === null) return []
-    const entry = item as Readonly<Record<string, unknown>>
-    const { location, 'tdm-reservation': reservation } = entry
-    if (typeof location !== 'string' || Number(reservation) !== 1) return []
-    return [normalisePath(location)]
+    const { data } = reservationSchema.safeParse(item)
+    return data === undefined ? [] : [normalisePath(data.location)]
   })
 }

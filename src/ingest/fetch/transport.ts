@@ -63,21 +63,14 @@ export interface Response extends Head {
   readonly tookMs: number
 }
 
-/** One request at a time per socket, and nothing but that. */
-export interface Transport {
-  /** @throws SampleError; or the signal's reason when it is aborted */
-  get(url: URL, options: GetOptions): Promise<Response>
-  close(): Promise<void>
-}
-
 const MAX_HEADER_BYTES = 16 * 1024
 const KEEP_ALIVE_MS = 1_000
 // An unread body up to this size is drained, which keeps the connection; a longer one is cut off.
 const MAX_DRAIN_BYTES = 16 * 1024
 const HEAD_BYTES = 32
 
-/** Keeps its sockets open for a moment, until it is closed. */
-export function createTransport(options: TransportOptions): Transport {
+/** One request at a time per socket, and nothing but that; keeps its sockets open until it is closed. */
+export function createTransport(options: TransportOptions) {
   const agent = new Agent({
     connect: guardedConnector(options),
     connections: options.perHost,
@@ -90,7 +83,8 @@ export function createTransport(options: TransportOptions): Transport {
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
   })
   return {
-    get: (url, get) => getOnce(url, { ...options, ...get, agent }),
+    /** @throws SampleError; or the signal's reason when it is aborted */
+    get: (url: URL, get: GetOptions) => getOnce(url, { ...options, ...get, agent }),
     close: () => agent.destroy(),
   }
 }
@@ -133,7 +127,7 @@ async function getOnce(url: URL, attempt: Attempt): Promise<Response> {
   try {
     // Resolved ahead of the connect, so that a slow resolver is not taken for a slow server.
     if (!isAddress(url.hostname)) {
-      await untilAborted(attempt.resolver.resolve(url.hostname), controller.signal)
+      await untilAborted(attempt.resolve(url.hostname), controller.signal)
     }
     return await exchange(running)
   } catch (error) {
@@ -160,21 +154,18 @@ interface Running extends Attempt {
 
 async function exchange(running: Running): Promise<Response> {
   const { agent, url, signal, accept, userAgent, clock } = running
-  const {
-    statusCode: status,
-    headers,
-    body,
-  } = await request(url, {
+  const { statusCode, headers, body } = await request(url, {
     dispatcher: agent,
     signal,
     headers: { 'user-agent': userAgent, accept, 'accept-encoding': 'identity' },
   })
   running.isAnswered = true
+  const head = { url, status: statusCode, headers }
   try {
-    const isWanted = running.onHeaders({ url, status, headers })
+    const isWanted = running.onHeaders(head)
     const bytes = isWanted ? await readBody({ body, headers }, running) : new Uint8Array(0)
     if (!isWanted) await body.dump({ limit: MAX_DRAIN_BYTES, signal })
-    return { url, status, headers, body: bytes, tookMs: clock.elapsed() }
+    return { ...head, body: bytes, tookMs: clock.elapsed() }
   } catch (error) {
     // Ends the connection: the rest of a refused body is not worth its bytes.
     body.on('error', () => undefined).destroy()

@@ -196,13 +196,7 @@ function checkSize({ width, height }: Header, options: ImageOptions): void {
   }
 }
 
-interface Decoded {
-  readonly image: DecodedImage
-  /** Some pixel was not opaque. */
-  readonly transparent: boolean
-}
-
-async function decode(header: Header, options: ImageOptions): Promise<Decoded> {
+async function decode(header: Header, options: ImageOptions) {
   const started = performance.now()
   const seconds = Math.ceil(options.decodeTimeoutMs / 1000)
   try {
@@ -236,7 +230,7 @@ function decodeFailure(error: unknown, { bytes, format }: Encoded, part: string)
  * Any of grey, grey + alpha, RGB, RGBA to RGB; transparent pixels are laid over white. RGBA is
  * changed in place: a second buffer of a large image would be most of what the process needs.
  */
-function toRgb(data: Buffer, { width, height, channels }: OutputInfo): Decoded {
+function toRgb(data: Buffer, { width, height, channels }: OutputInfo) {
   if (channels === 3) return { image: { data, width, height }, transparent: false }
   const pixels = width * height
   const rgb = channels > 3 ? data.subarray(0, pixels * 3) : new Uint8Array(pixels * 3)

@@ -13,7 +13,7 @@ function resolverOf(query: DnsQuery) {
   const clock = { now: 0 }
   const resolver = createResolver({ ...options, rule }, { query: asked, now: () => clock.now })
   const resolve = (host: string) =>
-    resolver.resolve(host).then(
+    resolver(host).then(
       (addresses) => addresses.map(({ address }) => address).join(),
       (error: { code: string }) => error.code,
     )

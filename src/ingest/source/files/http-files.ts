@@ -37,7 +37,7 @@ export function createHttpFiles(
       rule,
       ca: deps.ca,
       caFile: options.caFile,
-      resolver: createResolver({ ...options, rule }, { query: deps.query }),
+      resolve: createResolver({ ...options, rule }, { query: deps.query }),
     }),
     connections: 8,
     pipelining: 1,
