@@ -1,6 +1,8 @@
 // The built program as a child process, with its time and its memory.
 
 import { execFileSync, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 
 const ROOT = path.join(import.meta.dirname, '..')
@@ -25,6 +27,25 @@ export function formatCost({ seconds, cpuSeconds, peakMb }: Cost): string {
 
 export function costOf({ seconds, cpuSeconds, peakMb }: Cost): Cost {
   return { seconds, cpuSeconds, peakMb }
+}
+
+/** Works in a temporary folder, which goes when the work is done. */
+export async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'groundmill-bench-'))
+  try {
+    return await work(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Uniform in [0, 1), the same numbers every time: Numerical Recipes' 32-bit generator. */
+export function createRandom(seed = 1): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
 }
 
 /** Compiles src/ to dist/, so that what is measured and tested is what there is; what tsc says is on stderr. */

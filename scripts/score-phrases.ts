@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { CharSpan } from '../src/core/types.ts'
+import { createRandom } from './program.ts'
 
 const goldLineSchema = z.object({
   id: z.string(),
@@ -101,11 +102,7 @@ export function bootstrap(
   statistic: (sum: Counts) => number,
   draws = 1_000,
 ): readonly [low: number, high: number] {
-  let state = 1
-  const random = () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
+  const random = createRandom()
   const values = Array.from({ length: draws }, () =>
     statistic(sumCounts(counts.map(() => counts[Math.floor(random() * counts.length)]!))),
   ).sort((a, b) => a - b)

@@ -3,13 +3,12 @@
 // `npm run bench -- ingest --python venv/bin/python`. CPU is that of whole processes, start included.
 
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import os from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { z } from 'zod'
-import { buildProgram } from '../program.ts'
+import { buildProgram, inFolder } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
 
 const SCRIPTS = path.join(import.meta.dirname, '..')
@@ -63,17 +62,17 @@ export const benchmark: Benchmark<IngestResult> = {
     const python = String(options['python'])
     buildProgram() // what runs is what users run, without tsx
     const hasPeer = await canImport(python, 'img2dataset')
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'groundmill-ingest-'))
     const rows: Row[] = []
     let meanBytes = 0
-    try {
+    await inFolder(async (folder) => {
       for (const server of SERVERS) {
-        const measure = async (program: Row['program'], run: (port: number) => Promise<Cost>) => {
+        const measure = async (program: Row['program'], run: (load: Load) => Promise<Cost>) => {
           // A server of its own for each, because a URL fails once only.
           const running = await startServer(server)
           meanBytes = running.meanBytes
           try {
-            const cost = await run(running.port)
+            const out = path.join(folder, `${program}-${server.name}`)
+            const cost = await run({ port: running.port, images, inFlight, out })
             rows.push({
               server: server.name,
               program,
@@ -85,15 +84,10 @@ export const benchmark: Benchmark<IngestResult> = {
             running.stop()
           }
         }
-        await measure('groundmill', (port) => runOurs(port, images, inFlight, folder, server.name))
-        if (!hasPeer) continue
-        await measure('img2dataset', (port) =>
-          runPeer(python, port, images, inFlight, path.join(folder, `peer-${server.name}`)),
-        )
+        await measure('groundmill', runOurs)
+        if (hasPeer) await measure('img2dataset', (load) => runPeer(python, load))
       }
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
+    })
     return { images, inFlight, meanBytes, rows }
   },
   format: ({ images, inFlight, meanBytes, rows }) => {
@@ -158,14 +152,15 @@ async function startServer({ latencyMs, failing }: Server) {
   throw new Error('the server of the benchmark did not start')
 }
 
-async function runOurs(
-  port: number,
-  images: number,
-  inFlight: number,
-  folder: string,
-  name: string,
-): Promise<Cost> {
-  const out = path.join(folder, `ours-${name}`)
+interface Load {
+  readonly port: number
+  readonly images: number
+  readonly inFlight: number
+  /** Where images go. */
+  readonly out: string
+}
+
+async function runOurs({ port, images, inFlight, out }: Load): Promise<Cost> {
   await mkdir(out)
   const script = path.join(SCRIPTS, 'ingest-client.mjs')
   const numbers = [port, images, inFlight].map(String)
@@ -173,13 +168,7 @@ async function runOurs(
   return costSchema.parse(JSON.parse(stdout))
 }
 
-async function runPeer(
-  python: string,
-  port: number,
-  images: number,
-  inFlight: number,
-  out: string,
-): Promise<Cost> {
+async function runPeer(python: string, { port, images, inFlight, out }: Load): Promise<Cost> {
   const list = `${out}.txt`
   const urls = Array.from({ length: images }, (_, row) => `http://127.0.0.1:${port}/${row}.jpg\n`)
   await writeFile(list, urls.join(''))

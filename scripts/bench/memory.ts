@@ -1,11 +1,9 @@
 // Peak memory of runs that differ in their number of rows alone, with the toy teacher and small pictures.
 // Two series: one row in a hundred reaches the teacher (its other captions are empty), or every row does.
 
-import { mkdtemp, rm } from 'node:fs/promises'
-import os from 'node:os'
 import path from 'node:path'
 import { makeToyDataset } from '../../test/helpers/toy-dataset.ts'
-import { buildProgram, costOf, formatCost, runProgram, type Cost } from '../program.ts'
+import { buildProgram, costOf, formatCost, inFolder, runProgram, type Cost } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
 
 interface Measured extends Cost {
@@ -23,9 +21,8 @@ const SERIES = [
 
 export const benchmark: Benchmark<readonly Measured[]> = {
   options: { 'max-rows': { type: 'string', default: '100000' } },
-  run: async (options) => {
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'groundmill-memory-'))
-    try {
+  run: (options) =>
+    inFolder(async (folder) => {
       buildProgram()
       const results: Measured[] = []
       for (const { labelledOf100, rows: counts } of SERIES) {
@@ -46,10 +43,7 @@ export const benchmark: Benchmark<readonly Measured[]> = {
         }
       }
       return results
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  },
+    }),
   format: (results) =>
     results
       .map(({ rows, labelledOf100, ...cost }) => {

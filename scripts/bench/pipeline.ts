@@ -5,9 +5,8 @@
 
 import { execFile } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
-import { availableParallelism, tmpdir } from 'node:os'
-import path from 'node:path'
+import { stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { loadConfig, type Config } from '../../src/config.ts'
 import { tuneV8 } from '../../src/system/v8.ts'
@@ -30,6 +29,7 @@ import {
   type StageTimes,
 } from '../../src/teacher/bench.ts'
 import { openParts } from '../../src/teacher/open-teacher.ts'
+import { inFolder } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
 
 const CONFIG = 'configs/demo.yaml'
@@ -79,7 +79,7 @@ export const benchmark: Benchmark<PipelineResult> = {
     setMaxListeners(0, signal)
     const parts = await openParts(config.teacher, config.prompt, () => undefined)
     const { folder, runner, adapter } = parts
-    const loader = createImageLoader(config.fetch, config.image, { input: adapter.input })
+    const loader = createImageLoader(config, { input: adapter.input })
     const checker = createImageChecker(config.image)
     try {
       const { rows, phraseMs } = await phrasedRows(config, signal)
@@ -192,13 +192,11 @@ async function phrasedRows(
   }
 }
 
-async function pipelineCost(config: Config, signal: AbortSignal): Promise<PipelineCost> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'groundmill-bench-'))
-  try {
+function pipelineCost(config: Config, signal: AbortSignal): Promise<PipelineCost> {
+  return inFolder(async (dir) => {
     const startedAt = performance.now()
-    const mark = { at: NaN, cpu: process.cpuUsage() }
     const lap = () => ({ at: performance.now(), cpu: process.cpuUsage() })
-    let [begin, end] = [mark, mark]
+    let [begin, end] = [lap(), lap()]
     let busyPercent = NaN
     const progress: Progress = {
       begin: () => {
@@ -231,9 +229,7 @@ async function pipelineCost(config: Config, signal: AbortSignal): Promise<Pipeli
       busyPercent,
       waited,
     }
-  } finally {
-    await rm(dir, { recursive: true })
-  }
+  })
 }
 
 /** Of the built program; null without a build. */

@@ -1,11 +1,10 @@
 // Planning a Parquet file of ten million rows: time and memory of `run --dry-run`, beside those of the
 // same command on a file of ten thousand rows.
 
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
-import os from 'node:os'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer'
-import { buildProgram, costOf, formatCost, runProgram, type Cost } from '../program.ts'
+import { buildProgram, costOf, formatCost, inFolder, runProgram, type Cost } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
 
 const SMALL = 10_000
@@ -18,17 +17,13 @@ interface Planned extends Cost {
 
 export const benchmark: Benchmark<readonly Planned[]> = {
   options: { rows: { type: 'string', default: '10000000' } },
-  run: async (options) => {
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'groundmill-plan-'))
-    try {
+  run: (options) =>
+    inFolder(async (folder) => {
       buildProgram()
       const planned: Planned[] = []
       for (const rows of [SMALL, Number(options['rows'])]) planned.push(await plan(folder, rows))
       return planned
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  },
+    }),
   format: (planned) =>
     planned
       .map(

@@ -3,6 +3,7 @@
 
 import { detect, levelSizes, toImage } from '../../src/teacher/glip/postprocess.ts'
 import type { DetectOptions, GraphOutputs } from '../../src/teacher/glip/postprocess.ts'
+import { createRandom } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
 import { median, quantile } from '../../src/core/quantile.ts'
 
@@ -128,7 +129,7 @@ export const benchmark: Benchmark<PostprocessResult> = {
 }
 
 function outputsOf({ prob, spread, isPiled }: Case): GraphOutputs {
-  const random = lcg(1)
+  const random = createRandom()
   const phraseProb: number[] = []
   const boxReg: number[] = []
   const centerness: number[] = []
@@ -156,14 +157,5 @@ function outputsOf({ prob, spread, isPiled }: Case): GraphOutputs {
     phraseCount: PHRASES,
     boxReg: Float32Array.from(boxReg),
     centerness: Float32Array.from(centerness),
-  }
-}
-
-/** Numerical Recipes' 32-bit generator; uniform in [0, 1). */
-function lcg(seed: number): Random {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32
   }
 }

@@ -1,7 +1,7 @@
 // Repeating the command on a run with many committed shards: how long until it ends, when all are
 // committed, or until a shard that is not is labelled. The folder is made with the store's own writers.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import pLimit from 'p-limit'
@@ -15,7 +15,7 @@ import { createPosixStore } from '../../src/store/posix/posix-store.ts'
 import type { RunStore } from '../../src/store/run-store.ts'
 import { beginShard, GROUNDINGS_FILE, publishShard, REJECTS_FILE } from '../../src/store/shards.ts'
 import type { GroundingRow, Shard } from '../../src/core/types.ts'
-import { buildProgram, costOf, formatCost, runProgram, type Cost } from '../program.ts'
+import { buildProgram, costOf, formatCost, inFolder, runProgram, type Cost } from '../program.ts'
 import type { Benchmark } from './benchmark.ts'
 
 const ROWS_PER_SHARD = 10
@@ -34,10 +34,9 @@ interface Result {
 
 export const benchmark: Benchmark<Result> = {
   options: { shards: { type: 'string', default: '10000' } },
-  run: async (options) => {
-    const count = Number(options['shards'])
-    const folder = await mkdtemp(path.join(os.tmpdir(), 'groundmill-resume-'))
-    try {
+  run: (options) =>
+    inFolder(async (folder) => {
+      const count = Number(options['shards'])
       buildProgram()
       const config = await writeDataset(folder, count)
       const runDir = path.join(folder, 'run')
@@ -49,10 +48,7 @@ export const benchmark: Benchmark<Result> = {
       await rm(path.join(runDir, 'shards/00000'), { recursive: true })
       const oneLeft = costOf(await runProgram(again))
       return { shards: count, start, status, allCommitted, oneLeft }
-    } finally {
-      await rm(folder, { recursive: true })
-    }
-  },
+    }),
   format: ({ shards, start, status, allCommitted, oneLeft }) =>
     [
       `a run of ${shards} shards, ${shards - 1} or all of them committed`,

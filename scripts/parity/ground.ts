@@ -32,7 +32,7 @@ export async function groundAll(
   const config = configSchema.parse({ teacher: { provider: 'cpu', ...options } })
   const signal = new AbortController().signal
   const teacher = await openTeacher(config.teacher, config.prompt, () => undefined)
-  const loader = createImageLoader(config.fetch, config.image, { input: teacher.input })
+  const loader = createImageLoader(config, { input: teacher.input })
   async function* samples() {
     for (const { key, bytes, caption, spans } of questions) {
       const { input } = await loader.check(bytes, signal)

@@ -27,11 +27,8 @@ export const registerDoctor: RegisterCommand = (program, io, finish) => {
     .action(async (file: string | undefined, flags: Flags) => {
       const config = await loadConfig(file, flags.set)
       const findings: Check[] = []
-      for await (const finding of diagnose(
-        config,
-        { rows: flags.rows, folder: flags.out },
-        io.signal,
-      )) {
+      const { rows, out: folder } = flags
+      for await (const finding of diagnose({ config, rows, folder, signal: io.signal })) {
         findings.push(finding)
         if (!flags.json) io.stdout.write(format(finding))
       }

@@ -163,7 +163,7 @@ async function bench(
   })
   const openSeconds = (performance.now() - startedAt) / 1000
   const { folder, runner, adapter } = parts
-  const loader = createImageLoader(config.fetch, config.image, { input: adapter.input })
+  const loader = createImageLoader(config, { input: adapter.input })
   const checker = createImageChecker(config.image)
   const signal = AbortSignal.any([io.signal])
   setMaxListeners(0, signal) // one per image in flight

@@ -43,13 +43,20 @@ export interface RobotsLosses {
   readonly refusingHosts: ReadonlySet<string>
 }
 
-/** @param rows with a URL */
-export function judgeRobots(
-  { robots }: AnswerLog,
-  { unreachable, refusedRows, refusingHosts }: RobotsLosses,
-  rows: number,
-  options: FetchOptions,
-): Check {
+const SILENT =
+  'silence means no (RFC 9309), so rows of such hosts are lost as robots_unreachable: try ' +
+  'retry-failed later'
+const REFUSING =
+  'that is to be respected; a dataset without these hosts (fetch.blockUrls) saves their requests'
+
+interface RobotsSeen extends RobotsLosses, Pick<AnswerLog, 'robots'> {
+  /** With a URL. */
+  readonly rows: number
+}
+
+/** Whether sites let themselves be fetched. */
+export function judgeRobots(seen: RobotsSeen, options: FetchOptions): Check {
+  const { robots, unreachable, refusedRows, refusingHosts, rows } = seen
   const check = 'robots'
   const hosts = new Set([...robots.keys(), ...unreachable])
   if (hosts.size === 0) {
@@ -59,6 +66,7 @@ export function judgeRobots(
     return { check, status: 'ok', detail }
   }
   const given = [...robots].filter(([host, { status }]) => status < 300 && !unreachable.has(host))
+  const ms = (time = 0) => `${time.toFixed(0)} ms`
   const times = [...robots.values()].map(({ ms }) => ms).sort((a, b) => a - b)
   const detail = [
     `${hosts.size} hosts for ${rows} rows: ${given.length} have a robots.txt, ` +
@@ -66,24 +74,12 @@ export function judgeRobots(
       `${unreachable.size} could not give it`,
     ...(times.length === 0
       ? []
-      : [
-          `median ${times[times.length >> 1]!.toFixed(0)} ms, slowest ${times.at(-1)!.toFixed(0)} ms`,
-        ]),
+      : [`median ${ms(times[times.length >> 1])}, slowest ${ms(times.at(-1))}`]),
     `${refusingHosts.size} hosts refuse ${refusedRows} rows`,
   ].join('; ')
-  const advice = [
-    ...(unreachable.size > hosts.size / 10
-      ? [
-          'silence means no (RFC 9309), so rows of such hosts are lost as robots_unreachable: try ' +
-            'retry-failed later',
-        ]
-      : []),
-    ...(refusedRows > rows / 10
-      ? [
-          'that is to be respected; a dataset without these hosts (fetch.blockUrls) saves their requests',
-        ]
-      : []),
-  ]
+  const advice: string[] = []
+  if (unreachable.size > hosts.size / 10) advice.push(SILENT)
+  if (refusedRows > rows / 10) advice.push(REFUSING)
   if (advice.length === 0) return { check, status: 'ok', detail }
   return { check, status: 'warn', detail, advice: advice.join('; ') }
 }

@@ -15,6 +15,7 @@ export interface Check {
 
 /** What holds for a check. */
 export interface CheckLimits {
+  readonly check: string
   /** What is not known by then is said. */
   readonly limitMs: number
   readonly signal: AbortSignal
@@ -22,8 +23,7 @@ export interface CheckLimits {
 
 /** A check that throws, or does not end in time, has found something, too. */
 export async function guard(
-  check: string,
-  { limitMs, signal }: CheckLimits,
+  { check, limitMs, signal }: CheckLimits,
   run: (signal: AbortSignal) => Promise<Check>,
 ): Promise<Check> {
   try {

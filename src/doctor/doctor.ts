@@ -4,7 +4,7 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import type { Config } from '../config.ts'
-import type { Shard, SourceRow } from '../core/types.ts'
+import type { SourceRow } from '../core/types.ts'
 import { openSource, type SourceReject } from '../ingest/source/source.ts'
 import { describeTeacher, openTeacher } from '../teacher/open-teacher.ts'
 import { createAnswerLog, judgeClock, judgeRobots, type AnswerLog } from './answers.ts'
@@ -15,6 +15,7 @@ import { createLosses, judgeRows, tryRows, type Tried } from './rows.ts'
 
 /** What is tried, and where. */
 export interface DoctorOptions {
+  readonly config: Config
   /** Of the dataset, to be tried. */
   readonly rows: number
   /** Where the run would be written. */
@@ -23,6 +24,7 @@ export interface DoctorOptions {
   readonly env?: NodeJS.ProcessEnv
   /** Milliseconds for each check; what is not known by then is said. */
   readonly limitMs?: number
+  readonly signal: AbortSignal
 }
 
 const MIN_FREE_GB = 5
@@ -30,17 +32,13 @@ const MIN_FREE_GB = 5
 const LIMIT_MS = 120_000
 
 /** @returns the checks in their order, as they come */
-export async function* diagnose(
-  config: Config,
-  { rows, folder, env = process.env, limitMs = LIMIT_MS }: DoctorOptions,
-  signal: AbortSignal,
-): AsyncGenerator<Check> {
-  const limits = { limitMs, signal }
+export async function* diagnose(options: DoctorOptions): AsyncGenerator<Check> {
+  const given = { env: process.env, limitMs: LIMIT_MS, ...options }
   yield checkNode()
-  yield await guard('disk', limits, () => checkDisk(folder))
-  yield await guard('teacher', limits, () => checkTeacher(config))
+  yield await guard({ ...given, check: 'disk' }, () => checkDisk(given.folder))
+  yield await guard({ ...given, check: 'teacher' }, () => checkTeacher(given.config))
   const log = createAnswerLog()
-  yield* diagnoseDataset(config, { rows, env, limitMs, log }, signal)
+  yield* diagnoseDataset(given, log)
   yield judgeClock(log)
 }
 
@@ -57,20 +55,13 @@ function checkNode(): Check {
 async function checkDisk(folder: string): Promise<Check> {
   // The run folder may not be there yet: its first parent that is.
   let place = path.resolve(folder)
-  while (!(await exists(place))) place = path.dirname(place)
+  while ((await fs.stat(place).catch(() => null)) === null) place = path.dirname(place)
   const { bavail, bsize } = await fs.statfs(place)
   const free = (bavail * bsize) / 1e9
   const detail = `${free.toFixed(1)} GB free in ${place}`
   if (free >= MIN_FREE_GB) return { check: 'disk', status: 'ok', detail }
   const advice = `images are about 0.1 GB per 1000 rows, twice that while a shard is worked on`
   return { check: 'disk', status: 'warn', detail, advice }
-}
-
-async function exists(place: string): Promise<boolean> {
-  return fs.stat(place).then(
-    () => true,
-    () => false,
-  )
 }
 
 async function checkTeacher({ teacher: options, prompt }: Config): Promise<Check> {
@@ -85,26 +76,19 @@ async function checkTeacher({ teacher: options, prompt }: Config): Promise<Check
   return { check: 'teacher', status: options.provider === 'cpu' ? 'ok' : 'warn', detail, advice }
 }
 
-interface DatasetOptions {
-  readonly rows: number
-  readonly env: NodeJS.ProcessEnv
-  readonly limitMs: number
-  readonly log: AnswerLog
-}
-
 async function* diagnoseDataset(
-  config: Config,
-  { rows: limit, env, limitMs, log }: DatasetOptions,
-  signal: AbortSignal,
+  given: Required<DoctorOptions>,
+  log: AnswerLog,
 ): AsyncGenerator<Check> {
+  const { config, env, limitMs, signal } = given
   if (config.source === undefined) {
     const advice = 'give a config with a source: section to have the dataset tried'
     yield { check: 'dataset', status: 'ok', detail: 'none configured', advice }
     return
   }
   let items: readonly (SourceRow | SourceReject)[] = []
-  yield await guard('dataset', { limitMs, signal }, async (within) => {
-    const read = await readFirst(config, limit, within)
+  yield await guard({ ...given, check: 'dataset' }, async (within) => {
+    const read = await readFirst({ ...given, signal: within })
     items = read.items
     const detail = `${items.length} rows read; columns ${read.columns}`
     return items.length > 0
@@ -117,31 +101,36 @@ async function* diagnoseDataset(
   const readable = items.filter((item): item is SourceRow => !('code' in item))
   const urls = readable.flatMap(({ image }) => (image.kind === 'url' ? image.url : []))
   let lookups: Lookups | undefined
-  yield await guard('egress', { limitMs, signal }, async () => {
+  yield await guard({ ...given, check: 'egress' }, async () => {
     lookups = await lookUpHosts(config.fetch, urls)
-    return checkEgress(lookups, config.fetch, env)
+    return checkEgress(lookups, { ...config.fetch, env })
   })
 
   const losses = createLosses()
-  for (const item of items) if ('code' in item) losses.add(item.code, item.detail)
+  for (const item of items) if ('code' in item) losses.add(item)
   let tried: Tried | undefined
   // The fetches end after the limit; this is for the phrases, which need no one but the processor.
-  yield await guard('rows', { limitMs: limitMs + LIMIT_MS, signal }, async (within) => {
-    tried = await tryRows(config, readable, { losses, log, limitMs }, within)
-    return judgeRows(items.length, tried, losses.byCode)
+  const limits = { check: 'rows', limitMs: limitMs + LIMIT_MS, signal }
+  yield await guard(limits, async (within) => {
+    tried = await tryRows(readable, { config, losses, log, limitMs, signal: within })
+    return judgeRows({ ...tried, count: items.length }, losses.byCode)
   })
   signal.throwIfAborted()
   // After the rows, which tell how many names a run asks for.
-  if (lookups !== undefined) yield judgeResolver(lookups, config.fetch, tried?.secondsPerImage)
-  if (urls.length > 0) yield judgeRobots(log, losses.robots(), urls.length, config.fetch)
+  if (lookups !== undefined) yield judgeResolver({ ...lookups, ...tried }, config.fetch)
+  if (urls.length === 0) return
+  yield judgeRobots({ ...log, ...losses.robots(), rows: urls.length }, config.fetch)
 }
 
-async function readFirst(config: Config, limit: number, signal: AbortSignal) {
+async function readFirst({ config, rows, signal }: DoctorOptions) {
   const source = await openSource(config.source!, signal, config.fetch)
   try {
     const items: (SourceRow | SourceReject)[] = []
-    const shard = await firstShard(source.plan(limit, signal), limit)
-    if (shard !== undefined) for await (const item of source.read(shard, signal)) items.push(item)
+    for await (const shard of source.plan(rows, signal)) {
+      const first = { ...shard, end: Math.min(shard.end, shard.start + rows) }
+      for await (const item of source.read(first, signal)) items.push(item)
+      break
+    }
     return { items, columns: describeColumns(config, source.identity) }
   } finally {
     await source.close()
@@ -158,11 +147,4 @@ function describeColumns({ source }: Config, identity: unknown): string {
     return [`${role} = ${JSON.stringify(name)}${isGuess ? ' (guessed)' : ''}`]
   })
   return said.join(', ')
-}
-
-async function firstShard(plan: AsyncIterable<Shard>, limit: number): Promise<Shard | undefined> {
-  for await (const shard of plan) {
-    return { ...shard, end: Math.min(shard.end, shard.start + limit) }
-  }
-  return undefined
 }

@@ -1,5 +1,6 @@
 // The way out of this machine: connections to the hosts of the rows that are tried.
 
+import { once } from 'node:events'
 import net from 'node:net'
 import { isAddress } from '../ingest/fetch/guard.ts'
 import type { FetchOptions } from '../ingest/fetch/options.ts'
@@ -14,13 +15,12 @@ const PROXIES = ['http_proxy', 'https_proxy', 'all_proxy']
 /** Opens a connection to each host over each family, and says nothing on it. */
 export async function checkEgress(
   { targets, urls, names, answered }: Lookups,
-  options: FetchOptions,
-  env: NodeJS.ProcessEnv,
+  options: FetchOptions & { readonly env: NodeJS.ProcessEnv },
 ): Promise<Check> {
   const check = 'egress'
-  const proxies = Object.keys(env).filter(
-    (name) => PROXIES.includes(name.toLowerCase()) && env[name] !== '',
-  )
+  const proxies = Object.entries(options.env)
+    .filter(([name, value]) => PROXIES.includes(name.toLowerCase()) && value !== '')
+    .map(([name]) => name)
   const proxyNote =
     proxies.length === 0 ? [] : [`${proxies.sort().join(' and ')} set, which is not used`]
   if (urls === 0) {
@@ -33,9 +33,8 @@ export async function checkEgress(
       ([4, 6] as const).flatMap((family) => {
         const first = addresses.find((address) => address.family === family)
         if (first === undefined) return []
-        return connects(first.address, port, options.connectTimeoutMs).then((ok) => {
-          return { family, ok }
-        })
+        const target = { host: first.address, port, timeout: options.connectTimeoutMs }
+        return connects(target).then((ok) => ({ family, ok }))
       }),
     ),
   )
@@ -82,21 +81,15 @@ export async function checkEgress(
   return { check, status: 'ok', detail }
 }
 
-function connects(host: string, port: number, timeoutMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host, port })
-    const end = (ok: boolean) => {
-      socket.destroy()
-      resolve(ok)
-    }
-    socket.setTimeout(timeoutMs, () => {
-      end(false)
-    })
-    socket.once('connect', () => {
-      end(true)
-    })
-    socket.once('error', () => {
-      end(false)
-    })
-  })
+async function connects(target: net.TcpNetConnectOpts): Promise<boolean> {
+  const socket = net.connect(target)
+  socket.once('timeout', () => socket.destroy(new Error('no connection in time')))
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
 }

@@ -1,18 +1,20 @@
 // How names are resolved here: with the resolver of a run, on the hosts of the rows that are tried.
 
 import net from 'node:net'
+import pLimit from 'p-limit'
 import { SampleError } from '../core/errors.ts'
 import {
   createAddressRule,
   isAddress,
   localAddresses,
   parseTarget,
+  portOf,
   stripBrackets,
 } from '../ingest/fetch/guard.ts'
 import type { FetchOptions } from '../ingest/fetch/options.ts'
 import { createResolver, type ResolvedAddress } from '../ingest/fetch/resolver.ts'
-import { mapOrdered } from '../system/map-ordered.ts'
 import type { Check } from './check.ts'
+import type { Tried } from './rows.ts'
 
 /** Names that the resolver is asked for. */
 const MAX_NAMES = 200
@@ -49,21 +51,21 @@ export async function lookUpHosts(
   texts: readonly string[],
 ): Promise<Lookups> {
   const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
-  const resolver = createResolver(options, rule)
+  const resolve = createResolver({ ...options, rule })
   const urls = texts.flatMap((text) => {
     try {
-      return parseTarget(text, options.ports, rule)
+      return parseTarget(text, { ...options, rule })
     } catch {
       return [] // the row itself is tried, and says why
     }
   })
   const byHost = new Map(urls.map((url) => [url.hostname, portOf(url)]))
-  const names = [...byHost.keys()].filter((host) => !isAddress(host)).slice(0, MAX_NAMES)
-  const literals = [...byHost.keys()].filter((host) => isAddress(host))
+  const hosts = [...byHost.keys()]
+  const names = hosts.filter((host) => !isAddress(host)).slice(0, MAX_NAMES)
   const lookUp = async (host: string) => {
     const begun = performance.now()
     try {
-      const addresses = await resolver.resolve(host)
+      const addresses = await resolve(host)
       return { host, addresses, answered: true, ms: performance.now() - begun }
     } catch (error) {
       if (!(error instanceof SampleError)) throw error
@@ -72,15 +74,13 @@ export async function lookUpHosts(
     }
   }
   const begun = performance.now()
-  const results = []
-  const hasRoom = (inFlight: readonly { readonly result?: unknown }[]) =>
-    inFlight.filter(({ result }) => result === undefined).length < options.concurrency
-  for await (const result of mapOrdered(names, hasRoom, lookUp)) results.push(result)
+  const inTurn = pLimit(options.concurrency)
+  const results = await Promise.all(names.map((name) => inTurn(lookUp, name)))
   const seconds = (performance.now() - begun) / 1000
 
   const answered = results.filter((result) => result.answered)
   const times = answered.map(({ ms }) => ms).sort((a, b) => a - b)
-  const literalTargets = literals.map((host) => {
+  const literals = hosts.filter(isAddress).map((host) => {
     const address = stripBrackets(host)
     const family = net.isIPv6(address) ? (6 as const) : (4 as const)
     return { host, addresses: [{ address, family }] }
@@ -91,21 +91,19 @@ export async function lookUpHosts(
     medianMs: times[times.length >> 1] ?? Infinity,
     slowestMs: times.at(-1) ?? Infinity,
     perSecond: names.length / seconds,
-    targets: [...results, ...literalTargets]
+    targets: [...results, ...literals]
       .filter(({ addresses }) => addresses.length > 0)
       .map(({ host, addresses }) => ({ host, addresses, port: byHost.get(host)! })),
     urls: urls.length,
   }
 }
 
-/**
- * @param secondsPerImage measured for one row with its fetch; undefined: no image was had
- */
+/** Whether names are answered, and fast enough for the images that were tried. */
 export function judgeResolver(
-  { names, answered, medianMs, slowestMs, perSecond, urls }: Lookups,
+  lookups: Lookups & Partial<Pick<Tried, 'secondsPerImage'>>,
   { concurrency }: FetchOptions,
-  secondsPerImage: number | undefined,
 ): Check {
+  const { names, answered, medianMs, slowestMs, perSecond, urls, secondsPerImage } = lookups
   const check = 'resolver'
   if (names === 0) return { check, status: 'ok', detail: 'no host names in these rows' }
   const seen = `${answered} of ${names} names answered`
@@ -121,8 +119,7 @@ export function judgeResolver(
     `${seen}, median ${medianMs.toFixed(0)} ms, slowest ${slowestMs.toFixed(0)} ms, ` +
     `${perSecond.toFixed(0)} names/s` +
     (needed === undefined ? '' : `; a run here asks for up to ${needed.toFixed(0)}/s`)
-  const isShort =
-    needed !== undefined && names >= MIN_NAMES_FOR_RATE && answered > 0 && perSecond < needed
+  const isShort = needed !== undefined && names >= MIN_NAMES_FOR_RATE && perSecond < needed
   if (answered === names && medianMs <= SLOW_LOOKUP_MS && !isShort) {
     return { check, status: 'ok', detail }
   }
@@ -132,8 +129,4 @@ export function judgeResolver(
       : 'the resolver is slower than the run, which will wait for it'
   const advice = `${why}: run a caching one on this machine and set fetch.dnsServers: ["127.0.0.1"]`
   return { check, status: 'warn', detail, advice }
-}
-
-function portOf(url: URL): number {
-  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
 }

@@ -13,8 +13,7 @@ import { mapOrdered } from '../system/map-ordered.ts'
 import type { AnswerLog } from './answers.ts'
 import type { Check } from './check.ts'
 
-/** What became of rows, by code and, where sites refuse or are silent, by host. */
-/** Nothing is lost yet. */
+/** What became of rows, by code and, where sites refuse or are silent, by host; nothing is lost yet. */
 export function createLosses() {
   const byCode = new Map<ReasonCode, string[]>()
   const unreachable = new Set<string>()
@@ -22,7 +21,7 @@ export function createLosses() {
   let refusedRows = 0
   return {
     byCode: byCode as ReadonlyMap<ReasonCode, readonly string[]>,
-    add: (code: ReasonCode, detail: string, host?: string) => {
+    add: ({ code, detail, host }: Loss) => {
       byCode.set(code, [...(byCode.get(code) ?? []), detail])
       if (host === undefined) return
       if (code === 'robots_unreachable') unreachable.add(host)
@@ -33,6 +32,12 @@ export function createLosses() {
     robots: () => ({ unreachable, refusingHosts, refusedRows }),
   }
 }
+interface Loss {
+  readonly code: ReasonCode
+  readonly detail: string
+  readonly host?: string | undefined
+}
+
 /** Rows that would not be labelled. */
 export type Losses = ReturnType<typeof createLosses>
 
@@ -48,39 +53,39 @@ export interface Tried {
 
 /** What `tryRows` tells its results, and how long it may fetch. */
 export interface TryOptions {
+  readonly config: Config
   readonly losses: Losses
   readonly log: AnswerLog
   /** Rows that are not fetched by then are late. */
   readonly limitMs: number
+  readonly signal: AbortSignal
 }
 
 /** Phrases, fetch and check, as a run does them; the teacher is left out. */
 export async function tryRows(
-  config: Config,
   rows: readonly SourceRow[],
-  { losses, log, limitMs }: TryOptions,
-  signal: AbortSignal,
+  { config, losses, log, limitMs, signal }: TryOptions,
 ): Promise<Tried> {
   const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
   // Nothing is recorded here, so any key will do.
   const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
   // What may pass later is not waited for.
   const fetch = { ...config.fetch, retries: 0, maxRetryAfterMs: 0 }
-  const images = createImageLoader(fetch, config.image, {
-    hooks,
-    deps: { onAnswer: log.onAnswer },
-  })
+  const { onAnswer } = log
+  const images = createImageLoader({ ...config, fetch }, { hooks, deps: { onAnswer } })
   try {
     const results = await extractor.extract(rows, signal)
     const phrased: SourceRow[] = []
     for (const [index, row] of rows.entries()) {
       const result = results[index]!
-      if ('code' in result) losses.add(result.code, result.detail)
+      if ('code' in result) losses.add(result)
       else phrased.push({ ...row, caption: result.caption })
     }
     const deadline = startDeadline(limitMs, signal)
     try {
-      const loaded = loadRows(images, phrased, config.run.imagesAhead, deadline.signal)
+      const loaded = mapOrdered(phrased, config.run.imagesAhead, (row) =>
+        loadRow(row, { images, signal: deadline.signal }),
+      )
       const tried = await countRows(loaded, losses)
       signal.throwIfAborted()
       return tried
@@ -95,31 +100,28 @@ export async function tryRows(
 /** What became of a row: seconds to its pixels, why there are none, or that there was no time. */
 type Loaded = { readonly isUrl: boolean; readonly seconds: number } | SampleError | 'late'
 
-function loadRows(
-  images: ImageLoader,
-  rows: readonly SourceRow[],
-  ahead: number,
-  signal: AbortSignal,
-): AsyncIterable<Loaded> {
-  return mapOrdered(rows, ahead, async (row) => {
-    const begun = performance.now()
-    try {
-      await images.load(row, signal)
-      return { isUrl: row.image.kind === 'url', seconds: (performance.now() - begun) / 1000 }
-    } catch (error) {
-      if (error instanceof SampleError) return error
-      if (signal.aborted) return 'late' as const
-      throw error
-    }
-  })
+async function loadRow(
+  row: SourceRow,
+  { images, signal }: { readonly images: ImageLoader; readonly signal: AbortSignal },
+): Promise<Loaded> {
+  const begun = performance.now()
+  try {
+    await images.load(row, signal)
+    return { isUrl: row.image.kind === 'url', seconds: (performance.now() - begun) / 1000 }
+  } catch (error) {
+    if (error instanceof SampleError) return error
+    if (signal.aborted) return 'late'
+    throw error
+  }
 }
 
 async function countRows(loaded: AsyncIterable<Loaded>, losses: Losses): Promise<Tried> {
   let [kept, late, fetched, seconds] = [0, 0, 0, 0]
   for await (const row of loaded) {
     if (row === 'late') late++
-    else if (row instanceof SampleError) losses.add(row.code, row.message, row.context.host)
-    else {
+    else if (row instanceof SampleError) {
+      losses.add({ code: row.code, detail: row.message, host: row.context.host })
+    } else {
       kept++
       if (!row.isUrl) continue
       fetched++
@@ -129,11 +131,10 @@ async function countRows(loaded: AsyncIterable<Loaded>, losses: Losses): Promise
   return { kept, late, secondsPerImage: fetched === 0 ? undefined : seconds / fetched }
 }
 
-/** @param count rows in all, unreadable ones included */
+/** Whether rows are kept; `count` are all, unreadable ones included. */
 export function judgeRows(
-  count: number,
-  { kept, late }: Tried,
-  codes: ReadonlyMap<ReasonCode, readonly string[]>,
+  { count, kept, late }: Omit<Tried, 'secondsPerImage'> & { readonly count: number },
+  codes: Losses['byCode'],
 ): Check {
   const losses = [...codes].sort(([, a], [, b]) => b.length - a.length)
   const list = losses.map(([code, details]) => `${code} ${details.length} (${details[0]})`)
@@ -143,31 +144,26 @@ export function judgeRows(
     ...losses.slice(0, 3).map(([code]) => adviceFor(code)),
     ...(late === 0 ? [] : ['the network here is slow, or the hosts are: see egress and resolver']),
   ].join('; ')
-  if (kept === 0) return { check: 'rows', status: 'fail', detail, advice }
-  if (kept < count / 2) return { check: 'rows', status: 'warn', detail, advice }
-  return { check: 'rows', status: 'ok', detail }
+  const check = 'rows'
+  if (kept >= count / 2 && kept > 0) return { check, status: 'ok', detail }
+  return { check, status: kept === 0 ? 'fail' : 'warn', detail, advice }
 }
 
+/** What to do, by code; the first that fits. */
+const ADVICE: readonly (readonly [codes: RegExp, advice: string])[] = [
+  [/^dns_nxdomain$/, 'these sites are gone, or there is no way out to the internet'],
+  [/^dns_/, 'use a caching resolver on this machine (fetch.dnsServers)'],
+  [/^connect_/, 'check the firewall and proxies of this machine'],
+  [/^(deadline|stalled)$/, 'lower fetch.concurrency or raise fetch.deadlineMs'],
+  [/^addr_blocked$/, 'the URLs name private addresses; fetch.allowAddresses allows your own'],
+  [/^file_/, 'check source.imageRoot and the paths in the dataset'],
+  [/^phrases_none$/, 'the captions name nothing that can be seen'],
+  [/^(robots_|optout_header$)/, 'the sites refuse; that is to be respected'],
+]
+
 function adviceFor(code: ReasonCode): string {
-  if (code.startsWith('dns_')) {
-    return code === 'dns_nxdomain'
-      ? 'dns_nxdomain: these sites are gone, or there is no way out to the internet'
-      : `${code}: use a caching resolver on this machine (fetch.dnsServers)`
-  }
-  if (code.startsWith('connect_')) return `${code}: check the firewall and proxies of this machine`
-  if (code === 'deadline' || code === 'stalled') {
-    return `${code}: lower fetch.concurrency or raise fetch.deadlineMs`
-  }
-  if (code === 'addr_blocked') {
-    return 'addr_blocked: the URLs name private addresses; fetch.allowAddresses allows your own'
-  }
-  if (code.startsWith('file_'))
-    return `${code}: check source.imageRoot and the paths in the dataset`
-  if (code === 'phrases_none') return 'phrases_none: the captions name nothing that can be seen'
-  if (code.startsWith('robots_') || code === 'optout_header') {
-    return `${code}: the sites refuse; that is to be respected`
-  }
-  return retryOf(code) === 'never'
-    ? `${code}: such rows stay lost`
-    : `${code}: may pass; retry-failed tries again`
+  const [, known] = ADVICE.find(([codes]) => codes.test(code)) ?? []
+  if (known !== undefined) return `${code}: ${known}`
+  const isLost = retryOf(code) === 'never'
+  return `${code}: ${isLost ? 'such rows stay lost' : 'may pass; retry-failed tries again'}`
 }

@@ -177,7 +177,7 @@ export async function label(
   // A run without lists has no key.
   const digestUrl = mayMatch(config.fetch) ? await openUrlDigest(store) : () => ''
   const hooks = await loadHooks(config.fetch, digestUrl)
-  const images = createImageLoader(config.fetch, config.image, { hooks, input: teacher.input })
+  const images = createImageLoader(config, { hooks, input: teacher.input })
   const { runId } = manifest
   const { maxRepeats } = config.caption
   const tools = {

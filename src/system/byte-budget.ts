@@ -3,14 +3,6 @@
 
 import { untilCalled } from './deadline.ts'
 
-/** Memory for bodies, shared by all that arrive. */
-export interface ByteBudget {
-  /** A share for one body; it counts from its first take. */
-  open(): ByteShare
-  /** Bytes held by all shares. */
-  held(): number
-}
-
 /** What one body holds of it. */
 export interface ByteShare {
   /**
@@ -31,8 +23,12 @@ interface Share {
   start: (() => void) | undefined
 }
 
-/** @param limit bytes of all shares but the one that began first, which comes on top */
-export function createByteBudget(limit: number): ByteBudget {
+/**
+ * Memory for bodies, shared by all that arrive.
+ *
+ * @param limit bytes of all shares but the one that began first, which comes on top
+ */
+export function createByteBudget(limit: number) {
   // In the order in which they began.
   const shares = new Set<Share>()
   let held = 0
@@ -55,8 +51,10 @@ export function createByteBudget(limit: number): ByteBudget {
     }
   }
   return {
+    /** Bytes held by all shares. */
     held: () => held,
-    open: () => {
+    /** A share for one body; it counts from its first take. */
+    open: (): ByteShare => {
       const share: Share = { held: 0, wanted: 0, start: undefined }
       return {
         take: (bytes, signal) => {

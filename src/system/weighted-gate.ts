@@ -2,14 +2,8 @@
 
 import { untilCalled } from './deadline.ts'
 
-/** A way in for a few at a time. */
-export interface WeightedGate {
-  /** Resolves to the function that gives the place back; rejects with the signal's reason. */
-  acquire(weight: number, signal: AbortSignal): Promise<() => void>
-}
-
 /** A weight above maxWeight counts as maxWeight: such a caller is let in alone. */
-export function createWeightedGate(maxCount: number, maxWeight: number): WeightedGate {
+export function createWeightedGate(maxCount: number, maxWeight: number) {
   const waiting = new Set<{ readonly weight: number; readonly start: () => void }>()
   let count = 0
   let sum = 0
@@ -24,7 +18,8 @@ export function createWeightedGate(maxCount: number, maxWeight: number): Weighte
     }
   }
   return {
-    acquire: (asked, signal) =>
+    /** Resolves to the function that gives the place back; rejects with the signal's reason. */
+    acquire: (asked: number, signal: AbortSignal) =>
       untilCalled<() => void>(signal, (call) => {
         const weight = Math.min(asked, maxWeight)
         const release = () => {

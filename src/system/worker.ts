@@ -77,11 +77,8 @@ export class WorkerDied extends FatalError {
   /** It was ready before; if not, no request is to blame. */
   readonly wasReady: boolean
 
-  constructor(
-    name: string,
-    ending: string,
-    { hung, wasReady, cause }: { hung: boolean; wasReady: boolean; cause?: unknown },
-  ) {
+  constructor(name: string, facts: Pick<WorkerDied, 'ending' | 'hung' | 'wasReady' | 'cause'>) {
+    const { ending, hung, wasReady, cause } = facts
     super(`${name} ${ending.startsWith('died') ? '' : 'died: it '}${ending}`, { cause })
     this.ending = ending
     this.hung = hung
@@ -263,8 +260,8 @@ export class WorkerHandle<Request, Reply> {
   }
 
   #die(ending: string, cause?: unknown): void {
-    const facts = { hung: this.#hung, wasReady: this.#isReady, cause }
-    this.#death ??= new WorkerDied(this.#name, ending, facts)
+    const facts = { ending, hung: this.#hung, wasReady: this.#isReady, cause }
+    this.#death ??= new WorkerDied(this.#name, facts)
     this.#onReady.reject(this.#death)
     for (const waiting of this.#waiting.values()) waiting.reject(this.#death)
     this.#waiting.clear()

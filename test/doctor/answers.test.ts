@@ -64,7 +64,7 @@ describe('judgeRobots', () => {
   }
 
   it('says when no site was asked, and why', () => {
-    expect(judgeRobots(createAnswerLog(), nothing, 5, options)).toEqual({
+    expect(judgeRobots({ ...createAnswerLog(), ...nothing, rows: 5 }, options)).toEqual({
       check: 'robots',
       status: 'ok',
       detail: 'no site was asked for it',
@@ -73,12 +73,14 @@ describe('judgeRobots', () => {
       robots: false,
       optOut: { contentUsage: [], contentSignal: [] },
     })
-    expect(judgeRobots(createAnswerLog(), nothing, 5, off).detail).toMatch(/fetch.robots: false/)
+    expect(judgeRobots({ ...createAnswerLog(), ...nothing, rows: 5 }, off).detail).toMatch(
+      /fetch.robots: false/,
+    )
   })
   it('warns when many sites are silent or refuse', () => {
     const losses = { unreachable: new Set(['a']), refusedRows: 3, refusingHosts: new Set(['b']) }
 
-    expect(judgeRobots(createAnswerLog(), losses, 5, options)).toMatchObject({
+    expect(judgeRobots({ ...createAnswerLog(), ...losses, rows: 5 }, options)).toMatchObject({
       status: 'warn',
       detail:
         '1 hosts for 5 rows: 0 have a robots.txt, 0 have none, 1 could not give it; 1 hosts refuse 3 rows',

@@ -145,8 +145,14 @@ describe('groundmill doctor', () => {
     const config = await loadConfig(await makeWebDataset(await temporaryFolder(), rows))
     const findings: Check[] = []
 
-    const options = { rows: 40, folder: '.', limitMs: 3000 }
-    for await (const finding of diagnose(config, options, new AbortController().signal)) {
+    const { signal } = new AbortController()
+    for await (const finding of diagnose({
+      config,
+      rows: 40,
+      folder: '.',
+      limitMs: 3000,
+      signal,
+    })) {
       findings.push(finding)
     }
 

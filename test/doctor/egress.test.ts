@@ -28,7 +28,7 @@ async function target(host: string, isOpen: boolean) {
 
 describe('checkEgress', () => {
   it('has nothing to say when no row has a URL', async () => {
-    expect(await checkEgress(NOTHING, options, { HTTP_PROXY: '' })).toEqual({
+    expect(await checkEgress(NOTHING, { ...options, env: { HTTP_PROXY: '' } })).toEqual({
       check: 'egress',
       status: 'ok',
       detail: 'these rows need no network',
@@ -38,7 +38,7 @@ describe('checkEgress', () => {
     const targets = [await target('a.test', true), await target('b.test', true)]
     const lookups = { ...NOTHING, names: 3, answered: 3, urls: 3, targets }
 
-    expect(await checkEgress(lookups, options, {})).toEqual({
+    expect(await checkEgress(lookups, { ...options, env: {} })).toEqual({
       check: 'egress',
       status: 'ok',
       detail:
@@ -53,14 +53,19 @@ describe('checkEgress', () => {
     ]
 
     expect(
-      await checkEgress({ ...NOTHING, names: 3, answered: 3, urls: 3, targets }, options, {}),
+      await checkEgress(
+        { ...NOTHING, names: 3, answered: 3, urls: 3, targets },
+        { ...options, env: {} },
+      ),
     ).toMatchObject({ status: 'warn', detail: expect.stringMatching(/^IPv4: 1 of 3/) })
   })
   it.each([
     ['with names', { names: 1, answered: 1 }, 'it is one without the internet'],
     ['without any answer', { names: 1, answered: 0 }, 'nothing to connect to without a resolver'],
   ])('fails %s and no address', async (_, over, advice) => {
-    expect(await checkEgress({ ...NOTHING, ...over, urls: 1 }, options, {})).toMatchObject({
+    expect(
+      await checkEgress({ ...NOTHING, ...over, urls: 1 }, { ...options, env: {} }),
+    ).toMatchObject({
       status: 'fail',
       advice: expect.stringContaining(advice),
     })

@@ -13,7 +13,7 @@ const FINE: Lookups = {
   urls: 40,
 }
 const judge = (over: Partial<Lookups>, secondsPerImage?: number) =>
-  judgeResolver({ ...FINE, ...over }, options, secondsPerImage)
+  judgeResolver({ ...FINE, ...over, secondsPerImage }, options)
 
 describe('judgeResolver', () => {
   it('is fine with a quick one', () => {

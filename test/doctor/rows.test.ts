@@ -1,28 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import { createLosses, judgeRows } from '../../src/doctor/rows.ts'
 
-const tried = (kept: number, late = 0) => ({ kept, late, secondsPerImage: undefined })
+const tried = (count: number, kept: number, late = 0) => ({ count, kept, late })
 
 describe('judgeRows', () => {
   it('names the losses, the most frequent first, and what to do', () => {
     const losses = createLosses()
-    losses.add('http_4xx', 'HTTP 404')
-    losses.add('connect_refused', 'ECONNREFUSED')
-    losses.add('connect_refused', 'ECONNREFUSED')
+    losses.add({ code: 'http_4xx', detail: 'HTTP 404' })
+    losses.add({ code: 'connect_refused', detail: 'ECONNREFUSED' })
+    losses.add({ code: 'connect_refused', detail: 'ECONNREFUSED' })
 
-    expect(judgeRows(10, tried(7), losses.byCode)).toEqual({
+    expect(judgeRows(tried(10, 7), losses.byCode)).toEqual({
       check: 'rows',
       status: 'ok',
       detail:
         '7 of 10 would reach the teacher; connect_refused 2 (ECONNREFUSED); http_4xx 1 (HTTP 404)',
     })
-    expect(judgeRows(10, tried(4), losses.byCode)).toMatchObject({
+    expect(judgeRows(tried(10, 4), losses.byCode)).toMatchObject({
       status: 'warn',
       advice: expect.stringMatching(/^connect_refused: check the firewall .*; http_4xx: /),
     })
   })
   it('fails when nothing is left, and says what there was no time for', () => {
-    expect(judgeRows(3, tried(0, 3), new Map())).toEqual({
+    expect(judgeRows(tried(3, 0, 3), new Map())).toEqual({
       check: 'rows',
       status: 'fail',
       detail: '0 of 3 would reach the teacher; 3 were not done in time',
@@ -35,10 +35,10 @@ describe('createLosses', () => {
   it('tells hosts that refuse from those that are silent', () => {
     const losses = createLosses()
 
-    losses.add('robots_disallowed', 'no', 'a.test')
-    losses.add('robots_disallowed', 'no', 'a.test')
-    losses.add('robots_unreachable', 'late', 'b.test')
-    losses.add('http_4xx', 'HTTP 404', 'c.test')
+    losses.add({ code: 'robots_disallowed', detail: 'no', host: 'a.test' })
+    losses.add({ code: 'robots_disallowed', detail: 'no', host: 'a.test' })
+    losses.add({ code: 'robots_unreachable', detail: 'late', host: 'b.test' })
+    losses.add({ code: 'http_4xx', detail: 'HTTP 404', host: 'c.test' })
 
     expect(losses.robots()).toEqual({
       unreachable: new Set(['b.test']),

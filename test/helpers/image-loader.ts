@@ -22,11 +22,9 @@ export function makeLoader(
   deps: FetcherDeps = {},
   hooks?: Hooks,
 ): ImageLoader {
-  const options = fetchOptionsSchema.parse({ ...LOOPBACK, ...over })
-  const loader = createImageLoader(options, imageOptionsSchema.parse({}), {
-    ...(hooks === undefined ? {} : { hooks }),
-    deps,
-  })
+  const fetch = fetchOptionsSchema.parse({ ...LOOPBACK, ...over })
+  const image = imageOptionsSchema.parse({})
+  const loader = createImageLoader({ fetch, image }, { ...(hooks && { hooks }), deps })
   onTestFinished(() => loader.close())
   return loader
 }

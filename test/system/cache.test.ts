@@ -34,4 +34,18 @@ describe('createCache', () => {
 
     expect(await cache.get('a', async () => 'new')).toBe('new')
   })
+  it('makes a value anew when its time is over, and a failure when its own is', async () => {
+    let now = 0
+    const make = vi.fn(async (ms: number) => ms)
+    const cache = createCache<number>(2, {
+      keepMs: (ms) => ms,
+      keepErrorMs: () => 5,
+      now: () => now,
+    })
+    const fail = vi.fn(() => Promise.reject<number>(new Error('no')))
+    for (now of [0, 9, 10]) await cache.get('a', () => make(10))
+    for (now of [0, 4, 5]) await cache.get('b', fail).catch(() => 0)
+
+    expect([make, fail].map((mock) => mock.mock.calls.length)).toEqual([2, 2])
+  })
 })

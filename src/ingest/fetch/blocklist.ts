@@ -4,20 +4,13 @@
 import { createHash } from 'node:crypto'
 import { ConfigError } from '../../core/errors.ts'
 
-/** URLs that are never asked for. */
-export interface UrlList {
-  /** Of the file. */
-  readonly name: string
-  has(url: URL): boolean
-}
+/** URLs that are never asked for, and the name of their file. */
+export type UrlList = ReturnType<typeof parseUrlList>
 
 /** Images that are never kept, by the hash of their bytes. */
-export interface HashList {
-  readonly name: string
-  has(bytes: Uint8Array): boolean
-}
+export type HashList = ReturnType<typeof parseHashList>
 
-function entriesOf(text: string): { readonly line: number; readonly entry: string }[] {
+function entriesOf(text: string) {
   return text
     .split('\n')
     .map((entry, index) => ({ line: index + 1, entry: entry.trim() }))
@@ -30,7 +23,7 @@ function entriesOf(text: string): { readonly line: number; readonly entry: strin
  *
  * @throws ConfigError naming the line that is neither
  */
-export function parseUrlList(name: string, text: string): UrlList {
+export function parseUrlList(name: string, text: string) {
   const hosts = new Set<string>()
   const prefixes = new Map<string, string[]>()
   for (const { line, entry } of entriesOf(text)) {
@@ -51,7 +44,7 @@ export function parseUrlList(name: string, text: string): UrlList {
   }
   return {
     name,
-    has: (url) => {
+    has: (url: URL): boolean => {
       const path = url.pathname + url.search
       if (prefixes.get(url.host)?.some((prefix) => path.startsWith(prefix)) === true) return true
       for (let host = url.hostname.replace(/\.$/, ''); host !== '';) {
@@ -75,7 +68,7 @@ const ALGORITHMS: ReadonlyMap<number, string> = new Map([
  *
  * @throws ConfigError naming the line that is none
  */
-export function parseHashList(name: string, text: string): HashList {
+export function parseHashList(name: string, text: string) {
   const hashes = new Set<string>()
   const algorithms = new Set<string>()
   for (const { line, entry } of entriesOf(text)) {
@@ -90,7 +83,7 @@ export function parseHashList(name: string, text: string): HashList {
   }
   return {
     name,
-    has: (bytes) =>
+    has: (bytes: Uint8Array): boolean =>
       [...algorithms].some((algorithm) =>
         hashes.has(createHash(algorithm).update(bytes).digest('hex')),
       ),

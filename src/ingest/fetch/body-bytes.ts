@@ -1,19 +1,15 @@
 // A body as it grows. Its chunks are copied: kept as they come, a body in chunks of one byte would take
 // a hundred times its size.
 
-/** The bytes so far, in few blocks. */
-export interface BodyBytes {
-  readonly length: number
-  append(chunk: Uint8Array): void
-  /** All bytes so far; not to be changed. */
-  whole(): Uint8Array
-}
-
 const FIRST_BLOCK = 64 * 1024
 const MAX_BLOCK = 1024 * 1024
 
-/** @param expected bytes, if that is known; memory is touched only as they come */
-export function createBodyBytes(expected: number): BodyBytes {
+/**
+ * The bytes so far, in few blocks.
+ *
+ * @param expected bytes, if that is known; memory is touched only as they come
+ */
+export function createBodyBytes(expected: number) {
   const blocks: Buffer[] = []
   let last: Buffer = Buffer.alloc(0)
   /** Bytes used of the last block. */
@@ -30,7 +26,7 @@ export function createBodyBytes(expected: number): BodyBytes {
     get length() {
       return length
     },
-    append: (chunk) => {
+    append: (chunk: Uint8Array): void => {
       // A body that came in one piece is left as it is.
       if (chunk.length === expected && length === 0) {
         last = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
@@ -47,7 +43,8 @@ export function createBodyBytes(expected: number): BodyBytes {
       }
       length += chunk.length
     },
-    // The only block holds no more than was promised or little; several are joined.
-    whole: () => (blocks.length === 1 ? last.subarray(0, length) : Buffer.concat(blocks, length)),
+    /** All bytes so far; not to be changed. The only block holds little more; several are joined. */
+    whole: (): Uint8Array =>
+      blocks.length === 1 ? last.subarray(0, length) : Buffer.concat(blocks, length),
   }
 }

@@ -1,15 +1,7 @@
 // Leaves a host alone that failed several times in a row, so that a dead one costs seconds and not
 // a deadline per row; and one that asked for a longer pause than we wait.
 
-/** Which hosts are left alone, and for how long. */
-export interface Circuits {
-  /** Milliseconds until the host may be asked again; 0 = now. One caller gets 0 to try a healed host. */
-  remaining(host: string): number
-  failed(host: string): void
-  succeeded(host: string): void
-  /** Leaves the host alone for this long whatever it did before. */
-  park(host: string, ms: number): void
-}
+import type { FetchOptions } from './options.ts'
 
 interface State {
   failures: number
@@ -20,15 +12,13 @@ interface State {
 // Far more hosts than are in flight; the longest unused leaves first.
 const MAX_HOSTS = 50_000
 
-/**
- * @param failures in a row that open a host's circuit
- * @param cooldownMs how long it stays open
- */
+type CircuitOptions = Pick<FetchOptions, 'circuitFailures' | 'circuitCooldownMs'>
+
+/** Which hosts are left alone, and for how long. */
 export function createCircuits(
-  failures: number,
-  cooldownMs: number,
+  { circuitFailures, circuitCooldownMs }: CircuitOptions,
   now: () => number = Date.now,
-): Circuits {
+) {
   const states = new Map<string, State>()
   const touch = (host: string): State => {
     const state = states.get(host) ?? { failures: 0, openUntil: 0, parkedUntil: 0 }
@@ -38,31 +28,35 @@ export function createCircuits(
     return state
   }
   return {
-    remaining: (host) => {
+    /** Milliseconds until the host may be asked again; 0 = now. One caller gets 0 to try a healed host. */
+    remaining: (host: string): number => {
       const state = states.get(host)
       if (state === undefined) return 0
       const left = Math.max(state.openUntil, state.parkedUntil) - now()
       if (left > 0) return left
       if (state.openUntil === 0) return 0
       // Half open: this caller tries; the others wait for its result, at most one more cool-down.
-      state.openUntil = now() + cooldownMs
+      state.openUntil = now() + circuitCooldownMs
       return 0
     },
-    failed: (host) => {
+    failed: (host: string): void => {
       const state = touch(host)
-      state.failures++
-      if (state.failures >= failures) state.openUntil = now() + cooldownMs
+      if (++state.failures >= circuitFailures) state.openUntil = now() + circuitCooldownMs
     },
-    succeeded: (host) => {
+    succeeded: (host: string): void => {
       const state = states.get(host)
       if (state === undefined) return
       // An answer that was under way says nothing about a pause that was asked for.
       if (state.parkedUntil <= now()) states.delete(host)
       else state.failures = state.openUntil = 0
     },
-    park: (host, ms) => {
+    /** Leaves the host alone for this long whatever it did before. */
+    park: (host: string, ms: number): void => {
       const state = touch(host)
       state.parkedUntil = Math.max(state.parkedUntil, now() + ms)
     },
   }
 }
+
+/** One for all hosts. */
+export type Circuits = ReturnType<typeof createCircuits>

@@ -11,7 +11,7 @@ import type { ResolvedAddress, Resolver } from './resolver.ts'
 export interface ConnectorOptions {
   readonly connectTimeoutMs: number
   readonly rule: AddressRule
-  readonly resolver: Resolver
+  readonly resolve: Resolver
   /** PEM certificates to trust instead of the built-in list and `caFile`. */
   readonly ca?: string | undefined
   /** File with PEM certificates to trust beside the built-in list. */
@@ -30,7 +30,7 @@ export function guardedConnector(options: ConnectorOptions): buildConnector.conn
     timeout: options.connectTimeoutMs,
     allowH2: false,
     lookup: (host, { all, family }, callback) => {
-      options.resolver.resolve(host).then(
+      options.resolve(host).then(
         (addresses) => {
           const fitting = addresses.filter((entry) => fits(entry, family))
           const first = fitting[0]

@@ -7,7 +7,7 @@ import { setTimeout as sleepFor } from 'node:timers/promises'
 import { getDomain } from 'tldts'
 import { SampleError } from '../../core/errors.ts'
 import type { ReasonCode } from '../../core/reasons.ts'
-import { createByteBudget, type ByteShare } from '../../system/byte-budget.ts'
+import { createByteBudget } from '../../system/byte-budget.ts'
 import { VERSION } from '../../version.ts'
 import { createCircuits, type Circuits } from './circuit.ts'
 import { decodeBody } from './decode-body.ts'
@@ -15,14 +15,12 @@ import { createAddressRule, isAddress, localAddresses, parseTarget } from './gua
 import { createHostScheduler, type HostScheduler } from './host-scheduler.ts'
 import { headerRefusal, seenDirectives } from './opt-out.ts'
 import type { FetchOptions } from './options.ts'
-import { createFollow, type Follow, type RequestHop } from './redirects.ts'
+import { createFollow, type Follow, type FollowOptions, type RequestHop } from './redirects.ts'
 import { createResolver, type DnsQuery } from './resolver.ts'
 import { createRetries, statusError, StatusFailure } from './retry.ts'
-import { createSitePolicies, type FetchText, type SitePolicies } from './site-policy.ts'
-import { createTransport, type ResponseHeaders, type Transport } from './transport.ts'
-
-/** The product token, as robots.txt and X-Robots-Tag name us. */
-export const PRODUCT_TOKEN = 'groundmill'
+import { PRODUCT_TOKEN } from './robots.ts'
+import { createSitePolicies, type CheckSite, type FetchText } from './site-policy.ts'
+import { createTransport, type Head, type Response } from './transport.ts'
 
 /** Encoded bytes, and how they came. */
 export interface Fetched {
@@ -37,35 +35,17 @@ export interface Fetched {
   readonly directives: readonly string[]
 }
 
-/** Fetches as politely as its options say; calls may overlap. */
-export interface Fetcher {
-  /**
-   * @param onHead sees the first bytes before the rest is read; throws to refuse them
-   * @throws SampleError with host, HTTP status and attempts; the signal's reason when aborted
-   */
-  fetch(url: string, signal: AbortSignal, onHead?: (head: Uint8Array) => void): Promise<Fetched>
-  /** The present limit of requests in flight. */
-  concurrency(): number
-  close(): Promise<void>
-}
-
 /** Of one request. */
-export interface HopAnswer {
-  readonly url: URL
-  readonly status: number
-  readonly headers: ResponseHeaders
-  /** Milliseconds, body included. */
-  readonly tookMs: number
-}
+export type HopAnswer = Head & Pick<Response, 'tookMs'>
 
 /** What the loader adds and tests replace. */
 export interface FetcherDeps {
   readonly query?: DnsQuery
   readonly ca?: string
   /** Throws SampleError for a URL that must not be asked, of a row or of a redirect. */
-  readonly checkUrl?: (url: URL) => void
+  readonly checkUrl?: ((url: URL) => void) | undefined
   /** Told of every answer: of images, robots.txt and the like, and redirects. */
-  readonly onAnswer?: (answer: HopAnswer) => void
+  readonly onAnswer?: ((answer: HopAnswer) => void) | undefined
   readonly now?: () => number
   readonly random?: () => number
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>
@@ -88,16 +68,19 @@ const CONGESTION = new Set<ReasonCode>(['dns_timeout', 'connect_timeout', 'deadl
 // What counts against a host: it cannot be reached or cannot serve.
 const HOST_FAILURE = /^(dns_|connect_|tls_error|deadline|stalled)/
 
-/** Keeps its sockets and what it knows of hosts until it is closed. */
-export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fetcher {
-  const now = deps.now ?? Date.now
+/**
+ * Fetches as politely as its options say; calls may overlap. Keeps its sockets and what it knows of hosts
+ * until it is closed.
+ */
+export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}) {
+  const { query, ca, checkUrl, onAnswer, now = Date.now, random, sleep = pause } = deps
   const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
   const transport = createTransport({
     ...options,
     userAgent: userAgent(options.contact),
-    ca: deps.ca,
+    ca,
     rule,
-    resolver: createResolver(options, rule, { query: deps.query, now }),
+    resolve: createResolver({ ...options, rule }, { query, now }),
   })
   const scheduler = createHostScheduler({
     concurrency: options.concurrency,
@@ -105,42 +88,41 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
     perGroupPerSecond: options.perHostPerSecond,
     now,
   })
-  const circuits = createCircuits(options.circuitFailures, options.circuitCooldownMs, now)
+  const circuits = createCircuits(options, now)
   const budget = createByteBudget(options.maxBytesInFlight)
   const closed = new AbortController()
   setMaxListeners(0, closed.signal) // one per site that is asked for its policy
 
-  const hops = createHops({ transport, scheduler, circuits, onAnswer: deps.onAnswer })
-  const follow = createFollow({ ...options, rule }, hops)
-  const openShare = () => budget.open()
-  const fetchText = createTextFetch(follow, openShare, closed.signal)
-  const sites = createSitePolicies(options, PRODUCT_TOKEN, fetchText, now)
-  const withRetries = createRetries(options, {
-    circuits,
-    scheduler,
-    groupOf: hostGroup,
-    now,
-    random: deps.random,
-    sleep: deps.sleep ?? pause,
-  })
-  const attempt = createAttempt(options, { follow, sites, checkUrl: deps.checkUrl, now })
+  const requestHop = createHops({ transport, scheduler, circuits, onAnswer })
+  const follow = createFollow({ ...options, rule }, requestHop)
+  const fetchText = createTextFetch(follow, { budget, signal: closed.signal })
+  const checkSite = createSitePolicies({ ...options, fetchText }, now)
+  const pauses = { circuits, scheduler, groupOf: hostGroup, now, random, sleep }
+  const withRetries = createRetries(options, pauses)
+  const attempt = createAttempt({ ...options, follow, checkSite, checkUrl, now })
 
   return {
-    fetch: async (text, signal, onHead) => {
-      const url = parseTarget(text, options.ports, rule)
-      return withRetries(url, signal, async () => {
-        closed.signal.throwIfAborted()
-        const share = budget.open()
-        const release = () => share.keep(0)
-        try {
-          return { ...(await attempt(url, { share, signal, onHead })), release }
-        } catch (error) {
-          release()
-          throw error
-        }
-      })
+    /** @throws SampleError with host, HTTP status and attempts; the signal's reason when aborted */
+    fetch: async (
+      text: string,
+      ask: Pick<FollowOptions, 'signal' | 'onHead'>,
+    ): Promise<Fetched> => {
+      const url = parseTarget(text, { ...options, rule })
+      return withRetries(
+        async () => {
+          closed.signal.throwIfAborted()
+          const share = budget.open()
+          const release = () => share.keep(0)
+          try {
+            return { ...(await attempt(url, { share, ...ask })), release }
+          } catch (error) {
+            release()
+            throw error
+          }
+        },
+        { url, signal: ask.signal },
+      )
     },
-    concurrency: () => scheduler.limit(),
     close: async () => {
       closed.abort(new Error('the fetcher was closed'))
       await transport.close()
@@ -148,9 +130,8 @@ export function createFetcher(options: FetchOptions, deps: FetcherDeps = {}): Fe
   }
 }
 
-interface HopDeps {
-  readonly onAnswer: FetcherDeps['onAnswer'] | undefined
-  readonly transport: Transport
+interface HopDeps extends Pick<FetcherDeps, 'onAnswer'> {
+  readonly transport: Pick<ReturnType<typeof createTransport>, 'get'>
   readonly scheduler: HostScheduler
   readonly circuits: Circuits
 }
@@ -169,7 +150,7 @@ function createHops({ transport, scheduler, circuits, onAnswer }: HopDeps): Requ
         throw new SampleError('host_circuit_open', detail, { host })
       }
       const response = await transport.get(url, get)
-      onAnswer?.({ url, ...response })
+      onAnswer?.(response)
       if (response.status >= 500) circuits.failed(host)
       else circuits.succeeded(host)
       return response
@@ -188,24 +169,21 @@ function createHops({ transport, scheduler, circuits, onAnswer }: HopDeps): Requ
 /** Small text files of a site. */
 function createTextFetch(
   follow: Follow,
-  openShare: () => ByteShare,
-  signal: AbortSignal,
+  { budget, signal }: { budget: ReturnType<typeof createByteBudget>; signal: AbortSignal },
 ): FetchText {
   return async (url, maxBytes) => {
-    const share = openShare()
+    const share = budget.open()
+    const limits = { maxBytes, share, signal }
     try {
       const response = await follow(url, {
-        maxBytes,
-        share,
-        signal,
+        ...limits,
         cut: true,
         accept: 'text/plain,*/*;q=0.5',
-        onHeaders: (status) => status < 300,
+        onHeaders: ({ status }) => status < 300,
       })
-      const { status, headers } = response
-      if (status >= 400 && status < 500) return null
-      if (status !== 200) throw statusError(status, headers, url)
-      return new TextDecoder().decode(await decodeBody(response, { maxBytes, share, signal }))
+      if (response.status >= 400 && response.status < 500) return null
+      if (response.status !== 200) throw statusError({ ...response, url })
+      return new TextDecoder().decode(await decodeBody(response, limits))
     } catch (error) {
       if (error instanceof SampleError && error.code === 'redirect_limit') return null
       throw error
@@ -215,46 +193,33 @@ function createTextFetch(
   }
 }
 
-interface AttemptDeps {
-  readonly checkUrl: FetcherDeps['checkUrl'] | undefined
+interface AttemptDeps
+  extends Pick<FetchOptions, 'maxBytes' | 'optOut'>, Pick<FetcherDeps, 'checkUrl'> {
   readonly follow: Follow
-  readonly sites: SitePolicies
+  readonly checkSite: CheckSite
   readonly now: () => number
 }
 
-interface AttemptOptions {
-  readonly share: ByteShare
-  readonly signal: AbortSignal
-  readonly onHead: ((head: Uint8Array) => void) | undefined
-}
-
-type Image = Pick<Fetched, 'bytes' | 'finalUrl' | 'directives'>
-
 /** One attempt at an image, if its site and its headers allow it. */
-function createAttempt(options: FetchOptions, { follow, sites, checkUrl, now }: AttemptDeps) {
-  const { maxBytes, optOut } = options
-  const isWanted = (status: number, headers: ResponseHeaders, url: URL): boolean => {
-    if (!hasImage(status)) return false
-    const refusal = headerRefusal(headers, optOut, PRODUCT_TOKEN)
-    if (refusal === undefined) return true
-    throw new SampleError('optout_header', refusal, { host: url.hostname })
-  }
-  return async (start: URL, { share, signal, onHead }: AttemptOptions): Promise<Image> => {
+function createAttempt({ maxBytes, optOut, follow, checkSite, checkUrl, now }: AttemptDeps) {
+  return async (start: URL, ask: Pick<FollowOptions, 'share' | 'signal' | 'onHead'>) => {
+    const limits = { maxBytes, ...ask }
     const response = await follow(start, {
-      maxBytes,
-      share,
-      signal,
+      ...limits,
       accept: IMAGE_ACCEPT,
       before: async (url) => {
         checkUrl?.(url)
-        await sites.check(url, signal)
+        await checkSite(url, ask.signal)
       },
-      onHeaders: isWanted,
-      ...(onHead === undefined ? {} : { onHead }),
+      onHeaders: ({ status, headers, url }) => {
+        const refusal = hasImage(status) ? headerRefusal(headers, optOut) : undefined
+        if (refusal === undefined) return hasImage(status)
+        throw new SampleError('optout_header', refusal, { host: url.hostname })
+      },
     })
     const { status, headers, url } = response
-    if (!hasImage(status)) throw new StatusFailure(status, headers, url, now())
-    const bytes = await decodeBody(response, { maxBytes, share, signal })
+    if (!hasImage(status)) throw new StatusFailure(response, now())
+    const bytes = await decodeBody(response, limits)
     if (bytes.length === 0) {
       const context = { host: url.hostname, httpStatus: status }
       throw new SampleError('body_empty', `HTTP ${status} without a body`, context)

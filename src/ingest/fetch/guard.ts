@@ -8,11 +8,6 @@ import { SampleError } from '../../core/errors.ts'
 type Address = ipaddr.IPv4 | ipaddr.IPv6
 type Cidr = [Address, number]
 
-/** A CIDR block, or undefined if the text is none. */
-export function parseCidr(text: string): Cidr | undefined {
-  return ipaddr.isValidCIDR(text) ? ipaddr.parseCIDR(text) : undefined
-}
-
 /** What a configuration says about addresses. */
 export interface AddressPolicy {
   /** CIDR blocks allowed whatever they are. */
@@ -27,9 +22,9 @@ export interface AddressPolicy {
 export type AddressRule = (address: string) => string | undefined
 
 // Public space with a private meaning: Azure's platform address, reachable from every guest.
-const METADATA = ['168.63.129.16']
-const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3') as [ipaddr.IPv6, number]
-const NAT64 = ipaddr.parseCIDR('64:ff9b::/96') as [ipaddr.IPv6, number]
+const METADATA = '168.63.129.16'
+const GLOBAL_IPV6 = ipaddr.parseCIDR('2000::/3')
+const NAT64 = ipaddr.parseCIDR('64:ff9b::/96')
 // Inside 2000::/3 yet not global; ipaddr.js knows parts of them under several names.
 const IPV6_SPECIAL = ['2001::/23', '2001:db8::/32', '2002::/16', '2620:4f:8000::/48', '3fff::/20']
 const IPV4_SPECIAL = ['192.0.0.0/24', '192.31.196.0/24', '192.52.193.0/24', '192.88.99.0/24']
@@ -43,21 +38,21 @@ const SPECIAL = [...IPV6_SPECIAL, ...IPV4_SPECIAL, '192.175.48.0/24'].map((text)
  */
 export function createAddressRule(policy: AddressPolicy): AddressRule {
   const allowed = policy.allowAddresses.map((text) => ipaddr.parseCIDR(text))
-  const own = new Set([...METADATA, ...policy.ownAddresses].map(normalAddress))
+  const own = new Set(
+    [METADATA, ...policy.ownAddresses].map((text) => ipaddr.process(text).toNormalizedString()),
+  )
 
   const judge = (address: Address): string | undefined => {
     if (allowed.some((block) => contains(block, address))) return undefined
     if (own.has(address.toNormalizedString())) return 'own or metadata address'
     if (address.kind() === 'ipv6') {
-      const ipv6 = address as ipaddr.IPv6
-      if (policy.nat64 && ipv6.match(NAT64)) {
-        return judge(ipaddr.fromByteArray(ipv6.toByteArray().slice(12)))
+      if (policy.nat64 && contains(NAT64, address)) {
+        return judge(ipaddr.fromByteArray(address.toByteArray().slice(12)))
       }
-      if (!ipv6.match(GLOBAL_IPV6)) return named(ipv6, 'not global unicast')
+      if (!contains(GLOBAL_IPV6, address)) return named(address, 'not global unicast')
     }
     if (address.range() !== 'unicast') return named(address, 'not unicast')
-    if (SPECIAL.some((block) => contains(block, address))) return 'special purpose'
-    return undefined
+    return SPECIAL.some((block) => contains(block, address)) ? 'special purpose' : undefined
   }
   return (text) => {
     const bare = stripBrackets(text)
@@ -72,10 +67,6 @@ function contains([block, bits]: Cidr, address: Address): boolean {
 function named(address: Address, fallback: string): string {
   const range = address.range()
   return range === 'unicast' ? fallback : range
-}
-
-function normalAddress(text: string): string {
-  return ipaddr.process(text).toNormalizedString()
 }
 
 /** The host of a URL without the brackets of an IPv6 literal. */
@@ -94,6 +85,14 @@ export function localAddresses(): string[] {
   return found.map((entry) => entry.address.replace(/%.*$/, ''))
 }
 
+/** What a URL is held to. */
+export interface TargetRules {
+  readonly ports: readonly number[] | 'any'
+  readonly rule: AddressRule
+  /** Whose relative URL it may be. */
+  readonly base?: URL | undefined
+}
+
 const MAX_URL = 8192
 
 /**
@@ -102,17 +101,10 @@ const MAX_URL = 8192
  *
  * @throws SampleError url_invalid, url_scheme, url_credentials, url_port or addr_blocked
  */
-export function parseTarget(
-  text: string,
-  ports: readonly number[] | 'any',
-  rule: AddressRule,
-  base?: URL,
-): URL {
+export function parseTarget(text: string, { ports, rule, base }: TargetRules): URL {
   if (text.length > MAX_URL) {
-    throw new SampleError(
-      'url_invalid',
-      `URL of ${text.length} characters; the limit is ${MAX_URL}`,
-    )
+    const detail = `URL of ${text.length} characters; the limit is ${MAX_URL}`
+    throw new SampleError('url_invalid', detail)
   }
   if (!URL.canParse(text, base?.href)) {
     throw new SampleError('url_invalid', `cannot parse ${JSON.stringify(text)}`)
@@ -125,15 +117,17 @@ export function parseTarget(
   if (url.username !== '' || url.password !== '') {
     throw new SampleError('url_credentials', `user name or password in a URL of ${host}`, { host })
   }
-  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
+  const port = portOf(url)
   if (ports !== 'any' && !ports.includes(port)) {
     throw new SampleError('url_port', `port ${port}; allowed are ${ports.join(', ')}`, { host })
   }
-  if (isAddress(host)) {
-    const reason = rule(host)
-    if (reason !== undefined)
-      throw new SampleError('addr_blocked', `${host} is ${reason}`, { host })
-  }
+  const reason = isAddress(host) ? rule(host) : undefined
+  if (reason !== undefined) throw new SampleError('addr_blocked', `${host} is ${reason}`, { host })
   url.hash = ''
   return url
+}
+
+/** The port that a URL of http or https is asked at. */
+export function portOf(url: URL): number {
+  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
 }

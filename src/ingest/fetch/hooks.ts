@@ -78,7 +78,7 @@ type HookOptions = Pick<FetchOptions, 'hooks' | 'blockUrls' | 'blockHashes'>
 type UrlDigest = (url: string) => string
 
 /** Lets every row pass. */
-export const NO_HOOKS: Hooks = createHooks([], undefined, undefined, () => '')
+export const NO_HOOKS: Hooks = createHooks({ modules: [], digestUrl: () => '' })
 
 /** True if one of them may find an image in a list, whose URL needs a digest then. */
 export function mayMatch({ hooks, blockHashes }: HookOptions): boolean {
@@ -87,17 +87,18 @@ export function mayMatch({ hooks, blockHashes }: HookOptions): boolean {
 
 /** @throws ConfigError naming the file that cannot be loaded, and why */
 export async function loadHooks(options: HookOptions, digestUrl: UrlDigest): Promise<Hooks> {
-  const { blockUrls, blockHashes } = options
-  return createHooks(
-    await Promise.all(options.hooks.map(loadModule)),
-    blockUrls === undefined
-      ? undefined
-      : parseUrlList(path.basename(blockUrls), await readList('blockUrls', blockUrls)),
-    blockHashes === undefined
-      ? undefined
-      : parseHashList(path.basename(blockHashes), await readList('blockHashes', blockHashes)),
+  const { blockUrls: urls, blockHashes: hashes } = options
+  const modules = await Promise.all(options.hooks.map(loadModule))
+  return createHooks({
+    modules,
+    ...(urls !== undefined && {
+      urls: parseUrlList(path.basename(urls), await readList('blockUrls', urls)),
+    }),
+    ...(hashes !== undefined && {
+      hashes: parseHashList(path.basename(hashes), await readList('blockHashes', hashes)),
+    }),
     digestUrl,
-  )
+  })
 }
 
 /**
@@ -172,12 +173,16 @@ const decisionSchema = z.union([
 ])
 const matchSchema = z.strictObject({ match: z.string() })
 
+interface Question {
+  readonly point: 'beforeFetch' | 'onBytes' | 'afterDecode'
+  readonly call: (module: HookModule) => ReturnType<NonNullable<HookModule['onBytes']>>
+  readonly onMatch?: (list: string) => SampleError
+}
+
 /** One after the other, so that a later one never sees what an earlier one has refused. */
 async function decide(
   modules: readonly HookModule[],
-  point: 'beforeFetch' | 'onBytes' | 'afterDecode',
-  call: (module: HookModule) => ReturnType<NonNullable<HookModule['onBytes']>>,
-  onMatch?: (list: string) => SampleError,
+  { point, call, onMatch }: Question,
 ): Promise<void> {
   for (const module of modules) {
     if (module[point] === undefined) continue
@@ -189,7 +194,7 @@ async function decide(
       // A row that was not judged must not be kept, nor be lost to a bug in the hook.
       throw new ShardError(`${where}: ${messageOf(error)}`, { cause: error })
     }
-    const matched = onMatch === undefined ? undefined : matchSchema.safeParse(answer).data
+    const matched = matchSchema.safeParse(answer).data
     if (matched !== undefined && onMatch !== undefined) throw onMatch(matched.match)
     const decision = decisionSchema.safeParse(answer)
     if (!decision.success) {
@@ -206,27 +211,29 @@ async function decide(
   }
 }
 
-function createHooks(
-  modules: readonly HookModule[],
-  urls: UrlList | undefined,
-  hashes: HashList | undefined,
-  digestUrl: UrlDigest,
-): Hooks {
+interface HookParts {
+  readonly modules: readonly HookModule[]
+  readonly urls?: UrlList
+  readonly hashes?: HashList
+  readonly digestUrl: UrlDigest
+}
+
+function createHooks({ modules, urls, hashes, digestUrl }: HookParts): Hooks {
   const matchOf = (image: ImageRef, list: string): SampleError => {
     const name = image.kind === 'url' ? image.url : image.kind === 'file' ? image.path : undefined
     return new SampleError('blocklist_hash', `list ${list}`, {
       time: new Date().toISOString(),
-      ...(name === undefined ? {} : { urlDigest: digestUrl(name) }),
+      ...(name !== undefined && { urlDigest: digestUrl(name) }),
     })
   }
   return {
     wantsPixels: modules.some(({ afterDecode }) => afterDecode !== undefined),
     beforeFetch: async (image, caption) => {
       if (modules.length === 0) return
-      const url = urlOf(image)
-      const host = url !== undefined && URL.canParse(url) ? new URL(url).hostname : undefined
-      const row = { ...withUrl(url), ...(host === undefined ? {} : { host }), caption }
-      await decide(modules, 'beforeFetch', (module) => module.beforeFetch?.(row))
+      const { url } = urlOf(image)
+      const host = url !== undefined && URL.canParse(url) ? { host: new URL(url).hostname } : {}
+      const row = { ...urlOf(image), ...host, caption }
+      await decide(modules, { point: 'beforeFetch', call: (hooks) => hooks.beforeFetch?.(row) })
     },
     checkUrl: (url) => {
       if (urls?.has(url) !== true) return
@@ -235,25 +242,20 @@ function createHooks(
     onBytes: async (image, bytes) => {
       if (hashes?.has(bytes) === true) throw matchOf(image, hashes.name)
       if (!modules.some((module) => module.onBytes !== undefined)) return
-      const received = { ...withUrl(urlOf(image)), bytes, sha256: sha256(bytes) }
-      await decide(
-        modules,
-        'onBytes',
-        (module) => module.onBytes?.(received),
-        (list) => matchOf(image, list),
-      )
+      const received = { ...urlOf(image), bytes, sha256: sha256(bytes) }
+      await decide(modules, {
+        point: 'onBytes',
+        call: (hooks) => hooks.onBytes?.(received),
+        onMatch: (list) => matchOf(image, list),
+      })
     },
     afterDecode: async (image, ref) => {
-      const decoded = { ...withUrl(urlOf(ref)), ...image }
-      await decide(modules, 'afterDecode', (module) => module.afterDecode?.(decoded))
+      const decoded = { ...urlOf(ref), ...image }
+      await decide(modules, { point: 'afterDecode', call: (hooks) => hooks.afterDecode?.(decoded) })
     },
   }
 }
 
-function urlOf(image: ImageRef): string | undefined {
-  return image.kind === 'url' ? image.url : undefined
-}
-
-function withUrl(url: string | undefined): { readonly url?: string } {
-  return url === undefined ? {} : { url }
+function urlOf(image: ImageRef): { readonly url?: string } {
+  return image.kind === 'url' ? { url: image.url } : {}
 }

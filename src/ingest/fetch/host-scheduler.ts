@@ -14,41 +14,13 @@ export interface SchedulerOptions {
   readonly now?: () => number
 }
 
-/** Leave for one request. */
-export interface Slot {
-  /** Gives the slot back; `congested` tells whether the request ran into a time-out. */
-  release(congested: boolean): void
-}
-
-/** Whose turn it is. */
-export interface HostScheduler {
-  /** Resolves when a request of the group may start; rejects with the signal's reason. */
-  acquire(group: string, signal: AbortSignal): Promise<Slot>
-  /** No request of the group starts before this time (milliseconds of `now`). */
-  pause(group: string, until: number): void
-  /** The present global limit, in [min(8, concurrency), concurrency]. */
-  limit(): number
-}
-
-interface Waiter {
-  readonly start: () => void
-}
-
-interface Group {
-  active: number
-  tokens: number
-  refilledAt: number
-  pausedUntil: number
-  readonly waiting: Set<Waiter>
-}
-
 const MIN_LIMIT = 8
 // One adaptation per this many finished requests.
 const ROUND = 50
 const CONGESTED_SHARE = 0.2
 
 /** Callers wait in the order in which they came, groups take turns. */
-export function createHostScheduler(options: SchedulerOptions): HostScheduler {
+export function createHostScheduler(options: SchedulerOptions) {
   const now = options.now ?? Date.now
   // Insertion order is the order of turns: a group that was served moves to the end.
   const groups = new Map<string, Group>()
@@ -57,16 +29,7 @@ export function createHostScheduler(options: SchedulerOptions): HostScheduler {
   let timer: NodeJS.Timeout | undefined
 
   const groupOf = (name: string): Group => {
-    const known = groups.get(name)
-    if (known !== undefined) return known
-    const tokens = burstOf(options)
-    const group = {
-      active: 0,
-      tokens,
-      refilledAt: now(),
-      pausedUntil: 0,
-      waiting: new Set<Waiter>(),
-    }
+    const group = groups.get(name) ?? new Group(options, now())
     groups.set(name, group)
     return group
   }
@@ -77,24 +40,23 @@ export function createHostScheduler(options: SchedulerOptions): HostScheduler {
     let served = false
     for (const [name, group] of [...groups]) {
       if (active >= limit.value) break
-      const [waiter] = group.waiting
-      if (waiter === undefined) {
-        if (isIdle(group, at, options)) groups.delete(name)
+      const [start] = group.waiting
+      if (start === undefined) {
+        if (group.isIdle(at)) groups.delete(name)
         continue
       }
-      const delay = delayOf(group, at, options)
+      const delay = group.delay(at)
       if (delay > 0) {
         soonest = Math.min(soonest, delay)
         continue
       }
-      group.waiting.delete(waiter)
-      group.tokens -= 1
-      group.active++
+      group.waiting.delete(start)
+      group.begin()
       active++
       groups.delete(name)
       groups.set(name, group)
       served = true
-      waiter.start()
+      start()
     }
     return served ? 0 : soonest
   }
@@ -108,10 +70,11 @@ export function createHostScheduler(options: SchedulerOptions): HostScheduler {
       timer = setTimeout(pump, Math.ceil(soonest))
     }
   }
-  const slotOf = (group: Group): Slot => {
+  const slotOf = (group: Group) => {
     let released = false
     return {
-      release: (congested) => {
+      /** Gives the slot back; `congested` tells whether the request ran into a time-out. */
+      release: (congested: boolean) => {
         if (released) return
         released = true
         group.active--
@@ -123,48 +86,72 @@ export function createHostScheduler(options: SchedulerOptions): HostScheduler {
   }
 
   return {
-    acquire: (name, signal) =>
-      untilCalled<Slot>(signal, (call) => {
+    /** Resolves when a request of the group may start; rejects with the signal's reason. */
+    acquire: (name: string, signal: AbortSignal) =>
+      untilCalled<ReturnType<typeof slotOf>>(signal, (call) => {
         const group = groupOf(name)
-        const waiter: Waiter = { start: () => call(slotOf(group)) }
-        group.waiting.add(waiter)
+        const start = () => call(slotOf(group))
+        group.waiting.add(start)
         pump()
-        return () => group.waiting.delete(waiter)
+        return () => group.waiting.delete(start)
       }),
-    pause: (name, until) => {
+    /** No request of the group starts before this time (milliseconds of `now`). */
+    pause: (name: string, until: number): void => {
       const group = groupOf(name)
       group.pausedUntil = Math.max(group.pausedUntil, until)
     },
+    /** The present global limit, in [min(8, concurrency), concurrency]. */
     limit: () => limit.value,
   }
 }
 
-type Rate = Pick<SchedulerOptions, 'perGroup' | 'perGroupPerSecond'>
+/** Whose turn it is. */
+export type HostScheduler = ReturnType<typeof createHostScheduler>
 
-function burstOf({ perGroupPerSecond }: Rate): number {
-  return Math.max(1, perGroupPerSecond)
-}
+/** Requests that share a limit and a rate. */
+class Group {
+  active = 0
+  pausedUntil = 0
+  /** Each starts one. */
+  readonly waiting = new Set<() => void>()
+  readonly #limits: SchedulerOptions
+  readonly #burst: number
+  #tokens: number
+  #refilledAt: number
 
-/** What the group may start by now, in requests. */
-function tokensAt(group: Group, at: number, rate: Rate): number {
-  const earned = (Math.max(0, at - group.refilledAt) / 1000) * rate.perGroupPerSecond
-  return Math.min(burstOf(rate), group.tokens + earned)
-}
+  constructor(limits: SchedulerOptions, at: number) {
+    this.#limits = limits
+    this.#burst = this.#tokens = Math.max(1, limits.perGroupPerSecond)
+    this.#refilledAt = at
+  }
 
-/** Milliseconds until the group may start one more, 0 = now, Infinity = not before a release. */
-function delayOf(group: Group, at: number, rate: Rate): number {
-  if (group.active >= rate.perGroup) return Infinity
-  if (group.pausedUntil > at) return group.pausedUntil - at
-  if (rate.perGroupPerSecond === 0) return 0
-  group.tokens = tokensAt(group, at, rate)
-  group.refilledAt = at
-  return group.tokens >= 1 ? 0 : ((1 - group.tokens) / rate.perGroupPerSecond) * 1000
-}
+  begin(): void {
+    this.#tokens--
+    this.active++
+  }
 
-/** A group that would be the same if it were made anew. */
-function isIdle(group: Group, at: number, rate: Rate): boolean {
-  if (group.active > 0 || group.pausedUntil > at) return false
-  return rate.perGroupPerSecond === 0 || tokensAt(group, at, rate) >= burstOf(rate)
+  /** Milliseconds until one more may start, 0 = now, Infinity = not before a release. */
+  delay(at: number): number {
+    const { perGroup, perGroupPerSecond } = this.#limits
+    if (this.active >= perGroup) return Infinity
+    if (this.pausedUntil > at) return this.pausedUntil - at
+    if (perGroupPerSecond === 0) return 0
+    this.#tokens = this.#tokensAt(at)
+    this.#refilledAt = at
+    return this.#tokens >= 1 ? 0 : ((1 - this.#tokens) / perGroupPerSecond) * 1000
+  }
+
+  /** It would be the same if it were made anew. */
+  isIdle(at: number): boolean {
+    if (this.active > 0 || this.pausedUntil > at) return false
+    return this.#limits.perGroupPerSecond === 0 || this.#tokensAt(at) >= this.#burst
+  }
+
+  /** What may start by now, in requests. */
+  #tokensAt(at: number): number {
+    const seconds = Math.max(0, at - this.#refilledAt) / 1000
+    return Math.min(this.#burst, this.#tokens + seconds * this.#limits.perGroupPerSecond)
+  }
 }
 
 /** Falls while requests run into time-outs, rises again after, once per round. */

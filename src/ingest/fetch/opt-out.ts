@@ -1,6 +1,6 @@
 // Refusals that come with the image itself, in response headers. Pure.
 
-import { parsePreferences } from './robots.ts'
+import { parsePreferences, PRODUCT_TOKEN } from './robots.ts'
 
 /** Which headers refuse an image, from `fetch.optOut`. */
 export interface OptOutRules {
@@ -13,20 +13,10 @@ export interface OptOutRules {
 
 type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
 
-/**
- * The header and directive that refuse the use of the response, e.g. "x-robots-tag: noai".
- *
- * @param token our product token: directives for another robot do not count
- */
-export function headerRefusal(
-  headers: Headers,
-  rules: OptOutRules,
-  token: string,
-): string | undefined {
+/** The header and directive that refuse the use of the response, e.g. "x-robots-tag: noai". */
+export function headerRefusal(headers: Headers, rules: OptOutRules): string | undefined {
   for (const value of valuesOf(headers, 'x-robots-tag')) {
-    const directive = xRobotsDirectives(value, token).find((name) =>
-      rules.xRobotsTag.includes(name),
-    )
+    const directive = xRobotsDirectives(value).find((name) => rules.xRobotsTag.includes(name))
     if (directive !== undefined) return `x-robots-tag: ${directive}`
   }
   if (rules.tdmReservation) {
@@ -54,26 +44,21 @@ function valuesOf(headers: Headers, name: string): readonly string[] {
 }
 
 // Directives that have a value after a colon; the text before the colon is then no robot's name.
-const VALUED = new Set([
-  'unavailable_after',
-  'max-snippet',
-  'max-image-preview',
-  'max-video-preview',
-])
+const VALUED = /^(unavailable_after|max-snippet|max-image-preview|max-video-preview)$/
 
 /**
  * The directives of one header line that address everybody or us. The list is split at commas
  * first; "name:" before a directive names the robot that it and the following ones are for, unless
  * the name is a directive itself ("max-image-preview:large", a date with its colons).
  */
-export function xRobotsDirectives(value: string, token: string): string[] {
+function xRobotsDirectives(value: string): string[] {
   const found: string[] = []
   let ours = true
   for (const item of value.toLowerCase().split(',')) {
     let directive = item.trim()
     const [, name, rest = ''] = /^([a-z_*][\w*.-]*)\s*:(.*)$/.exec(directive) ?? []
-    if (name !== undefined && !VALUED.has(name)) {
-      ours = name === '*' || name === token.toLowerCase()
+    if (name !== undefined && !VALUED.test(name)) {
+      ours = name === '*' || name === PRODUCT_TOKEN
       directive = rest.trim()
     }
     const bare = directive.replace(/\s*:.*$/, '')

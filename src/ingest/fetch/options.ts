@@ -1,11 +1,12 @@
 // Options of the section `fetch:`. Times are milliseconds, sizes bytes.
 
+import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
-import { parseCidr } from './guard.ts'
 
 const ms = (fallback: number) => z.number().int().min(1).max(3_600_000).default(fallback)
 
-const cidr = z.string().refine((text) => parseCidr(text) !== undefined, {
+const bytes = (most: number) => z.number().int().min(1).max(most).default(33_554_432) // 32 MiB
+const cidr = z.string().refine((text) => ipaddr.isValidCIDR(text), {
   error: (issue) => `${JSON.stringify(issue.input)} is no CIDR block such as "127.0.0.0/8"`,
 })
 
@@ -46,23 +47,13 @@ export const fetchOptionsSchema = z.strictObject({
   minBytesPerSecond: z.number().int().min(0).default(1024),
   minRateGraceMs: ms(5_000),
   /** Largest encoded image, of every kind of reference. */
-  maxBytes: z
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 31)
-    .default(32 * 2 ** 20),
+  maxBytes: bytes(2 ** 31),
   /**
    * Bytes of bodies that this process holds, from the first that arrives until the image is on disk.
    * A body that would exceed it waits, and its server with it; one at a time may come on top, so the
    * most is this plus maxBytes.
    */
-  maxBytesInFlight: z
-    .number()
-    .int()
-    .min(1)
-    .max(2 ** 40)
-    .default(32 * 2 ** 20),
+  maxBytesInFlight: bytes(2 ** 40),
 
   maxRedirects: z.number().int().min(0).max(20).default(5),
   /** Follow a redirect from https to http. */

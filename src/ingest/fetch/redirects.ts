@@ -1,34 +1,25 @@
 // A URL and where it leads, with the whole guard on each hop and one deadline for all of them.
 
 import { SampleError } from '../../core/errors.ts'
-import { parseTarget, type AddressRule } from './guard.ts'
+import { parseTarget, type TargetRules } from './guard.ts'
 import type { FetchOptions } from './options.ts'
-import type { GetOptions, Response, ResponseHeaders } from './transport.ts'
+import type { GetOptions, Head, Response } from './transport.ts'
 
 /** One request: of a row, or of a redirect. */
 export type RequestHop = (url: URL, get: GetOptions) => Promise<Response>
 
 /** What is asked for, whatever URL it is found at. */
-export interface FollowOptions extends Omit<GetOptions, 'onHeaders' | 'deadlineMs'> {
+export interface FollowOptions extends Omit<GetOptions, 'deadlineMs'> {
   /** Throws for a URL that must not be asked. */
   readonly before?: (url: URL) => Promise<void>
-  /** As of GetOptions; not called for redirects. */
-  readonly onHeaders: (status: number, headers: ResponseHeaders, url: URL) => boolean
 }
 
-/** A response, and the URL that gave it. */
-export type FinalResponse = Response & { readonly url: URL }
-
-/** Asks, and asks again where a redirect leads. */
-export type Follow = (start: URL, ask: FollowOptions) => Promise<FinalResponse>
+/** Asks, and asks again where a redirect leads; of redirects only `before` is told. */
+export type Follow = (start: URL, ask: FollowOptions) => Promise<Response>
 
 /** What redirects are held to. */
-export interface RedirectRules extends Pick<
-  FetchOptions,
-  'deadlineMs' | 'maxRedirects' | 'ports' | 'allowDowngrade'
-> {
-  readonly rule: AddressRule
-}
+export type RedirectRules = TargetRules &
+  Pick<FetchOptions, 'deadlineMs' | 'maxRedirects' | 'allowDowngrade'>
 
 /** @returns throws SampleError: redirect_limit, redirect_blocked, deadline, or what a hop throws */
 export function createFollow(rules: RedirectRules, requestHop: RequestHop): Follow {
@@ -44,12 +35,12 @@ export function createFollow(rules: RedirectRules, requestHop: RequestHop): Foll
         const response = await requestHop(url, {
           ...get,
           deadlineMs: Math.min(leftMs, deadlineMs),
-          onHeaders: (status, headers) => {
-            target = redirectTarget(status, headers)
-            return target === undefined && onHeaders(status, headers, url)
+          onHeaders: (head) => {
+            target = redirectTarget(head)
+            return target === undefined && onHeaders(head)
           },
         })
-        if (target === undefined) return { ...response, url }
+        if (target === undefined) return response
         leftMs -= response.tookMs
       } catch (error) {
         throw hops === 0 ? error : asRedirectError(error, url)
@@ -58,22 +49,23 @@ export function createFollow(rules: RedirectRules, requestHop: RequestHop): Foll
         const host = url.hostname
         throw new SampleError('redirect_limit', `more than ${maxRedirects} redirects`, { host })
       }
-      url = redirectTo(target, url, rules)
+      url = redirectTo(target, { ...rules, base: url })
     }
   }
 }
 
 /** The Location of a redirect; undefined for every other answer. */
-function redirectTarget(status: number, headers: ResponseHeaders): string | undefined {
+function redirectTarget({ status, headers }: Head): string | undefined {
   if (![301, 302, 303, 307, 308].includes(status)) return undefined
   const location = headers['location']
   return typeof location === 'string' && location !== '' ? location : undefined
 }
 
-function redirectTo(target: string, from: URL, rules: RedirectRules): URL {
+function redirectTo(target: string, rules: RedirectRules & { readonly base: URL }): URL {
+  const from = rules.base
   let url: URL
   try {
-    url = parseTarget(target, rules.ports, rules.rule, from)
+    url = parseTarget(target, rules)
   } catch (error) {
     throw asRedirectError(error, from)
   }

@@ -2,11 +2,12 @@
 // to, so a second answer (DNS rebinding) is never asked for. Uses c-ares: no thread of libuv's pool.
 
 import { promises as dns } from 'node:dns'
-import os from 'node:os'
+import { isIPv6 } from 'node:net'
 import { SampleError, messageOf } from '../../core/errors.ts'
+import { createCache } from '../../system/cache.ts'
 import { DeadlineError, withDeadline } from '../../system/deadline.ts'
 import type { FetchOptions } from './options.ts'
-import { createAddressRule, type AddressRule } from './guard.ts'
+import { createAddressRule, localAddresses, type AddressRule } from './guard.ts'
 
 /** One record of an answer. */
 export interface DnsAnswer {
@@ -24,11 +25,10 @@ export interface ResolvedAddress {
   readonly family: 4 | 6
 }
 
-/** Asks the given servers ("1.1.1.1:53"), or the system's when there are none. */
-function createDnsQuery(servers: readonly string[], timeoutMs: number): DnsQuery {
+function createDnsQuery({ dnsServers, dnsTimeoutMs }: ResolverOptions): DnsQuery {
   // Two tries inside the limit; the second one waits longer by c-ares' own rule.
-  const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / 3), tries: 2 })
-  if (servers.length > 0) resolver.setServers([...servers])
+  const resolver = new dns.Resolver({ timeout: Math.ceil(dnsTimeoutMs / 3), tries: 2 })
+  if (dnsServers.length > 0) resolver.setServers(dnsServers)
   return (host, family) =>
     family === 4 ? resolver.resolve4(host, { ttl: true }) : resolver.resolve6(host, { ttl: true })
 }
@@ -36,9 +36,7 @@ function createDnsQuery(servers: readonly string[], timeoutMs: number): DnsQuery
 /** True if an interface of this machine has a global IPv6 address. */
 function hasGlobalIpv6(): boolean {
   const rule = createAddressRule({ allowAddresses: [], nat64: false, ownAddresses: [] })
-  return Object.values(os.networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .some((entry) => entry.family === 'IPv6' && rule(entry.address) === undefined)
+  return localAddresses().some((address) => isIPv6(address) && rule(address) === undefined)
 }
 
 /** Whether names are asked for IPv6 addresses. */
@@ -46,82 +44,50 @@ export function asksIpv6({ ipv6 }: Pick<FetchOptions, 'ipv6'>): boolean {
   return ipv6 === 'auto' ? hasGlobalIpv6() : ipv6
 }
 
-type ResolverOptions = Pick<FetchOptions, 'dnsServers' | 'dnsTimeoutMs' | 'ipv6'>
+interface ResolverOptions extends Pick<FetchOptions, 'dnsServers' | 'dnsTimeoutMs' | 'ipv6'> {
+  readonly rule: AddressRule
+}
 
 /** What tests replace. */
 export interface ResolverDeps {
   readonly query?: DnsQuery | undefined
-  readonly now?: () => number
+  readonly now?: (() => number) | undefined
 }
 
-/** Names to addresses; answers are kept for their time to live. */
-export interface Resolver {
-  /**
-   * The addresses of a name that the rule allows; never empty.
-   *
-   * @throws SampleError dns_nxdomain, dns_timeout, dns_servfail or addr_blocked
-   */
-  resolve(host: string): Promise<readonly ResolvedAddress[]>
-}
-
-interface Entry {
-  readonly answer: Promise<readonly ResolvedAddress[]>
-  /** Milliseconds of `now`; infinite while the question is open. */
-  expires: number
-}
+/**
+ * The addresses of a name that the rule allows; never empty. Answers are kept for their time to live.
+ *
+ * @throws SampleError dns_nxdomain, dns_timeout, dns_servfail or addr_blocked
+ */
+export type Resolver = (host: string) => Promise<readonly ResolvedAddress[]>
 
 const MAX_ENTRIES = 20_000
 const MAX_TTL_S = 3600
 // The connector asks again a moment after the transport did, and must get the same answer.
 const MIN_TTL_S = 1
 // A name that does not exist, or whose servers are ill, is asked again after this long.
-const NEGATIVE_MS = { dns_nxdomain: 300_000, other: 5_000 }
+const MISSING_MS = 300_000
+const FAILED_MS = 5_000
 
 /** Asks nothing yet. */
 export function createResolver(
   options: ResolverOptions,
-  rule: AddressRule,
-  { query, now = Date.now }: ResolverDeps = {},
+  { query, now }: ResolverDeps = {},
 ): Resolver {
   const questions: Questions = {
-    query: query ?? createDnsQuery(options.dnsServers, options.dnsTimeoutMs),
-    rule,
+    ...options,
+    query: query ?? createDnsQuery(options),
     ipv6: asksIpv6(options),
-    timeoutMs: options.dnsTimeoutMs,
   }
-  const cache = new Map<string, Entry>()
-
-  const lookUp = (host: string): Entry => {
-    const asked = ask(host, questions)
-    const entry: Entry = { answer: asked.then((found) => found.addresses), expires: Infinity }
-    asked.then(
-      (found) => {
-        entry.expires = now() + Math.max(MIN_TTL_S, Math.min(found.ttl, MAX_TTL_S)) * 1000
-      },
-      (error: unknown) => {
-        const gone = error instanceof SampleError && error.code === 'dns_nxdomain'
-        entry.expires = now() + (gone ? NEGATIVE_MS.dns_nxdomain : NEGATIVE_MS.other)
-      },
-    )
-    return entry
-  }
-  return {
-    resolve: (text) => {
-      const host = text.toLowerCase().replace(/\.$/, '')
-      const known = cache.get(host)
-      if (known !== undefined && known.expires > now()) return known.answer
-      cache.delete(host)
-      if (cache.size >= MAX_ENTRIES) {
-        // Insertion order: the oldest question leaves first.
-        for (const oldest of cache.keys()) {
-          cache.delete(oldest)
-          break
-        }
-      }
-      const entry = lookUp(host)
-      cache.set(host, entry)
-      return entry.answer
-    },
+  const cache = createCache<Found>(MAX_ENTRIES, {
+    keepMs: ({ ttl }) => Math.max(MIN_TTL_S, Math.min(ttl, MAX_TTL_S)) * 1000,
+    keepErrorMs: (error) =>
+      error instanceof SampleError && error.code === 'dns_nxdomain' ? MISSING_MS : FAILED_MS,
+    now,
+  })
+  return async (text) => {
+    const host = text.toLowerCase().replace(/\.$/, '')
+    return (await cache.get(host, () => ask(host, questions))).addresses
   }
 }
 
@@ -131,11 +97,9 @@ interface Found {
   readonly ttl: number
 }
 
-interface Questions {
+interface Questions extends ResolverOptions {
   readonly query: DnsQuery
-  readonly rule: AddressRule
   readonly ipv6: boolean
-  readonly timeoutMs: number
 }
 
 async function ask(host: string, options: Questions): Promise<Found> {
@@ -165,7 +129,7 @@ async function allAnswers(host: string, options: Questions): Promise<FamilyAnswe
   }
   const families: readonly (4 | 6)[] = options.ipv6 ? [4, 6] : [4]
   const asked = families.map((family) =>
-    withDeadline(options.timeoutMs, undefined, () => options.query(host, family)).then((list) =>
+    withDeadline(options.dnsTimeoutMs, undefined, () => options.query(host, family)).then((list) =>
       list.map((answer) => ({ ...answer, family })),
     ),
   )
@@ -173,14 +137,12 @@ async function allAnswers(host: string, options: Questions): Promise<FamilyAnswe
   const found = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
   if (found.length > 0) return found
 
-  // With no address at all, a transient failure of either question decides: it may be cured.
   const errors = results.flatMap((result) =>
     result.status === 'rejected' ? [dnsError(host, result.reason)] : [],
   )
-  const transient = errors.find((error) => error.code !== 'dns_nxdomain')
-  throw (
-    transient ?? errors[0] ?? new SampleError('dns_nxdomain', `${host} has no address`, { host })
-  )
+  const missing = new SampleError('dns_nxdomain', `${host} has no address`, { host })
+  // With no address at all, a transient failure of either question decides: it may be cured.
+  throw errors.find(({ code }) => code !== 'dns_nxdomain') ?? errors[0] ?? missing
 }
 
 function dnsError(host: string, cause: unknown): SampleError {

@@ -1,5 +1,7 @@
 // `Retry-After` of RFC 9110: seconds or an HTTP date.
 
+import type { FetchOptions } from './options.ts'
+
 /**
  * Milliseconds to wait from `now`, at least 0; undefined if the header is absent or neither a
  * number of seconds nor a date.
@@ -16,12 +18,13 @@ export function parseRetryAfter(
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }
 
+/** How long pauses become. */
+export interface BackoffOptions extends Pick<FetchOptions, 'retryBaseMs' | 'retryCapMs'> {
+  readonly random?: (() => number) | undefined
+}
+
 /** Full jitter: random in [0, min(cap, base x 2^attempt)] ms; attempt counts from 0. */
-export function backoff(
-  attempt: number,
-  baseMs: number,
-  capMs: number,
-  random: () => number = Math.random,
-): number {
-  return random() * Math.min(capMs, baseMs * 2 ** attempt)
+export function backoff(attempt: number, options: BackoffOptions): number {
+  const { retryBaseMs, retryCapMs, random = Math.random } = options
+  return random() * Math.min(retryCapMs, retryBaseMs * 2 ** attempt)
 }

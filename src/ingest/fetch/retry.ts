@@ -6,7 +6,7 @@ import type { Circuits } from './circuit.ts'
 import type { HostScheduler } from './host-scheduler.ts'
 import type { FetchOptions } from './options.ts'
 import { backoff, parseRetryAfter } from './retry-after.ts'
-import type { ResponseHeaders } from './transport.ts'
+import type { Head } from './transport.ts'
 
 /** An answer without what was asked for, and when the server wants to be asked again. */
 export class StatusFailure extends Error {
@@ -14,16 +14,16 @@ export class StatusFailure extends Error {
   readonly retryAfterMs: number | undefined
 
   /** @param now milliseconds since 1970, for a Retry-After that is a date */
-  constructor(status: number, headers: ResponseHeaders, url: URL, now: number) {
-    const error = statusError(status, headers, url)
+  constructor(head: Head, now: number) {
+    const error = statusError(head)
     super(error.message)
     this.error = error
-    this.retryAfterMs = parseRetryAfter(headers['retry-after'], now)
+    this.retryAfterMs = parseRetryAfter(head.headers['retry-after'], now)
   }
 }
 
 /** What a status without an image is to a row. */
-export function statusError(status: number, headers: ResponseHeaders, url: URL): SampleError {
+export function statusError({ status, headers, url }: Head): SampleError {
   const context = { host: url.hostname, httpStatus: status }
   const detail = `HTTP ${status}`
   if (status === 408) return new SampleError('http_408', detail, context)
@@ -49,9 +49,8 @@ export interface RetryDeps {
 
 /** Tries a URL until it is had or must not be tried again. */
 export type WithRetries = <T>(
-  url: URL,
-  signal: AbortSignal,
   attempt: () => Promise<T>,
+  of: { readonly url: URL; readonly signal: AbortSignal },
 ) => Promise<T & { readonly attempts: number }>
 
 /**
@@ -66,8 +65,7 @@ export function createRetries(
   /** Milliseconds to the next attempt; undefined if there is none. */
   const pauseAfter = (
     { code, context: { host } }: SampleError,
-    retryAfterMs: number | undefined,
-    attempts: number,
+    { retryAfterMs, attempts }: { retryAfterMs: number | undefined; attempts: number },
   ): number | undefined => {
     if (retryAfterMs !== undefined && host !== undefined) {
       if (retryAfterMs > options.maxRetryAfterMs) {
@@ -78,9 +76,9 @@ export function createRetries(
     }
     const mayPass = retryOf(code) === 'now' || code === 'http_429'
     if (attempts > options.retries || !mayPass) return undefined
-    return retryAfterMs ?? backoff(attempts - 1, options.retryBaseMs, options.retryCapMs, random)
+    return retryAfterMs ?? backoff(attempts - 1, { ...options, random })
   }
-  return async (url, signal, attempt) => {
+  return async (attempt, { url, signal }) => {
     for (let attempts = 1; ; attempts++) {
       try {
         return { ...(await attempt()), attempts }
@@ -88,7 +86,7 @@ export function createRetries(
         const { error, retryAfterMs } =
           thrown instanceof StatusFailure ? thrown : { error: thrown, retryAfterMs: undefined }
         if (!(error instanceof SampleError)) throw error
-        const pauseMs = pauseAfter(error, retryAfterMs, attempts)
+        const pauseMs = pauseAfter(error, { retryAfterMs, attempts })
         if (pauseMs === undefined) {
           const context = { host: url.hostname, ...error.context, attempts }
           throw new SampleError(error.code, error.message, context)

@@ -3,6 +3,9 @@
 
 import { matchesPath, normalisePath } from './path-pattern.ts'
 
+/** The product token, as robots.txt and X-Robots-Tag name us; in lower case. */
+export const PRODUCT_TOKEN = 'groundmill'
+
 /** Which preferences count as a refusal; names in lower case. */
 export interface RobotsPreferences {
   /** Categories of Content-Usage that refuse when their value is "n". */
@@ -37,10 +40,10 @@ interface Group {
   readonly preferences: Preference[]
 }
 
-/** @param token our product token; groups that name it are merged, else those of "*" hold */
-export function parseRobots(text: string, token: string): Robots {
+/** Groups that name our product token are merged, else those of "*" hold. */
+export function parseRobots(text: string): Robots {
   const groups = parseGroups(text)
-  const own = groups.filter((group) => group.agents.includes(token.toLowerCase()))
+  const own = groups.filter((group) => group.agents.includes(PRODUCT_TOKEN))
   const chosen = own.length > 0 ? own : groups.filter((group) => group.agents.includes('*'))
   // Preferences above the first group are meant for everybody.
   const general = groups.filter((group) => group.agents.length === 0)
@@ -48,25 +51,31 @@ export function parseRobots(text: string, token: string): Robots {
   const preferences = [...general, ...chosen].flatMap((group) => group.preferences)
   return {
     isAllowed: (path) => decide(rules, normalisePath(path)),
-    refusal: (path, wanted) => refusingLine(preferences, normalisePath(path), wanted),
+    refusal: (path, wanted) => {
+      const normal = normalisePath(path)
+      const matching = preferences.filter(({ pattern }) => matchesPath(pattern, normal))
+      return refusingLine(matching, wanted)
+    },
   }
 }
 
 function parseGroups(text: string): Group[] {
   const groups: Group[] = []
-  let group: Group = { agents: [], rules: [], preferences: [] }
-  groups.push(group)
+  const addGroup = (): Group => {
+    const group: Group = { agents: [], rules: [], preferences: [] }
+    groups.push(group)
+    return group
+  }
+  let group = addGroup()
   let inAgents = false
   for (const line of text.replace(/^\ufeff/, '').split(/\r\n|\r|\n/)) {
     const [, name = '', value = ''] = /^\s*([A-Za-z-]+)\s*:\s*([^#]*)/.exec(line) ?? []
     const field = name.toLowerCase()
     if (field === 'user-agent') {
-      if (!inAgents) {
-        group = { agents: [], rules: [], preferences: [] }
-        groups.push(group)
-      }
+      if (!inAgents) group = addGroup()
       inAgents = true
-      group.agents.push(agentToken(value))
+      const [agent] = /^(\*|[a-z_-]*)/.exec(value.trim().toLowerCase())!
+      group.agents.push(agent)
     } else if (field === 'allow' || field === 'disallow') {
       inAgents = false
       const pattern = normalisePath(value.trim())
@@ -76,21 +85,12 @@ function parseGroups(text: string): Group[] {
       }
     } else if (field === 'content-usage' || field === 'content-signal') {
       inAgents = false
-      group.preferences.push(parsePreference(field, value.trim()))
+      const [, path = '', list = ''] = /^([/*]\S*)?\s*(.*)$/.exec(value.trim()) ?? []
+      const pattern = normalisePath(path)
+      group.preferences.push({ name: field, pattern, values: parsePreferences(list) })
     }
   }
   return groups
-}
-
-function agentToken(value: string): string {
-  const text = value.trim()
-  if (text.startsWith('*')) return '*'
-  return (/^[A-Za-z_-]+/.exec(text)?.[0] ?? '').toLowerCase()
-}
-
-function parsePreference(name: Preference['name'], value: string): Preference {
-  const [, path, list = ''] = /^([/*]\S*)?\s*(.*)$/.exec(value) ?? []
-  return { name, pattern: normalisePath(path ?? ''), values: parsePreferences(list) }
 }
 
 /** "train-ai=n, search=y;q=1" -> {"train-ai": "n", "search": "y"}; names and values in lower case. */
@@ -116,11 +116,7 @@ function decide(rules: readonly Rule[], path: string): boolean {
   return allowed
 }
 
-function refusingLine(
-  preferences: readonly Preference[],
-  path: string,
-  wanted: RobotsPreferences,
-): string | undefined {
+function refusingLine(lines: readonly Preference[], wanted: RobotsPreferences): string | undefined {
   const asked = [
     ...wanted.contentUsage.map((key) => ({ name: 'content-usage', key, no: 'n' })),
     ...wanted.contentSignal.map((key) => ({ name: 'content-signal', key, no: 'no' })),
@@ -128,10 +124,9 @@ function refusingLine(
   for (const { name, key, no } of asked) {
     let longest = -1
     let refused = false
-    for (const line of preferences) {
+    for (const line of lines) {
       const value = line.name === name ? line.values.get(key) : undefined
       if (value === undefined || line.pattern.length < longest) continue
-      if (!matchesPath(line.pattern, path)) continue
       // Of two lines as specific as each other, the stricter one holds.
       refused = (line.pattern.length === longest && refused) || value === no
       longest = line.pattern.length

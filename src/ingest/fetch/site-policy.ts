@@ -1,7 +1,10 @@
 // What a site says about itself, once per origin: robots.txt and /.well-known/tdmrep.json, fetched
 // through the same guarded path as images and kept for at most 24 hours.
 
+import { z } from 'zod'
 import { SampleError } from '../../core/errors.ts'
+import type { ReasonCode } from '../../core/reasons.ts'
+import { createCache } from '../../system/cache.ts'
 import type { FetchOptions } from './options.ts'
 import { matchesPath, normalisePath } from './path-pattern.ts'
 import { parseRobots, type Robots } from './robots.ts'
@@ -12,26 +15,18 @@ import { parseRobots, type Robots } from './robots.ts'
  */
 export type FetchText = (url: URL, maxBytes: number) => Promise<string | null>
 
-/** What sites say about themselves. */
-export interface SitePolicies {
-  /**
-   * Returns if the URL may be fetched and used.
-   *
-   * @throws SampleError robots_disallowed, optout_header, robots_unreachable, or why the site
-   *   cannot be reached at all
-   */
-  check(url: URL, signal: AbortSignal): Promise<void>
-}
+/**
+ * Returns if the site lets the URL be fetched and used.
+ *
+ * @throws SampleError robots_disallowed, optout_header, robots_unreachable, or why the site
+ *   cannot be reached at all
+ */
+export type CheckSite = (url: URL, signal: AbortSignal) => Promise<void>
 
 interface SitePolicy {
   readonly robots: Robots | undefined
   /** Normalised path patterns with a reservation. */
   readonly reserved: readonly string[]
-}
-
-interface Entry {
-  readonly policy: Promise<SitePolicy>
-  expires: number
 }
 
 const DAY_MS = 86_400_000
@@ -45,76 +40,52 @@ const MAX_TDM_BYTES = 256 * 1024
 // Failures on the way to the site that every row of it would meet as well: they keep their code.
 const UNREACHED = /^(dns_|connect_|tls_|addr_|url_|redirect_blocked|host_)/
 
-/** @param token our product token, by which robots.txt names us */
-export function createSitePolicies(
-  options: Pick<FetchOptions, 'robots' | 'optOut'>,
-  token: string,
-  fetchText: FetchText,
-  now: () => number = Date.now,
-): SitePolicies {
-  const sites = new Map<string, Entry>()
-  const { optOut } = options
+interface PolicyOptions extends Pick<FetchOptions, 'robots' | 'optOut'> {
+  readonly fetchText: FetchText
+}
+
+/** Asks nothing yet. */
+export function createSitePolicies(options: PolicyOptions, now?: () => number): CheckSite {
+  const { optOut, fetchText } = options
   const wantsRobots =
     options.robots || optOut.contentUsage.length > 0 || optOut.contentSignal.length > 0
-
+  const policies = createCache<SitePolicy>(MAX_SITES, {
+    keepMs: () => DAY_MS,
+    // A failure to connect is asked again at once: the circuit breaker keeps it from storming.
+    keepErrorMs: (error) =>
+      error instanceof SampleError && error.code === 'robots_unreachable' ? UNREACHABLE_MS : 0,
+    now,
+  })
   const load = async (origin: string): Promise<SitePolicy> => {
     const [robots, reserved] = await Promise.all([
-      wantsRobots ? loadRobots(new URL('/robots.txt', origin), token, fetchText) : undefined,
+      wantsRobots ? loadRobots(new URL('/robots.txt', origin), fetchText) : undefined,
       optOut.tdmReservation ? loadReserved(origin, fetchText) : [],
     ])
     return { robots, reserved }
   }
-  const policyOf = (origin: string): Promise<SitePolicy> => {
-    const known = sites.get(origin)
-    if (known !== undefined && known.expires > now()) return known.policy
-    sites.delete(origin)
-    if (sites.size >= MAX_SITES) sites.delete(sites.keys().next().value ?? '')
-    const policy = load(origin)
-    const entry: Entry = { policy, expires: Infinity }
-    sites.set(origin, entry)
-    policy.then(
-      () => (entry.expires = now() + DAY_MS),
-      (error: unknown) => {
-        // A failure to connect is asked again at once: the circuit breaker keeps it from storming.
-        const refused = error instanceof SampleError && error.code === 'robots_unreachable'
-        entry.expires = refused ? now() + UNREACHABLE_MS : 0
-      },
-    )
-    return policy
-  }
-
-  return {
-    check: async (url, signal) => {
-      if (!wantsRobots && !optOut.tdmReservation) return
-      const { robots, reserved } = await policyOf(url.origin)
-      signal.throwIfAborted()
-      const path = url.pathname + url.search
-      const host = url.hostname
-      if (options.robots && robots?.isAllowed(path) === false) {
-        throw new SampleError('robots_disallowed', `robots.txt of ${url.host}`, { host })
-      }
-      const line = robots?.refusal(path, optOut)
-      if (line !== undefined) {
-        throw new SampleError('optout_header', `robots.txt of ${url.host}: ${line}`, { host })
-      }
-      const normal = normalisePath(path)
-      if (reserved.some((pattern) => matchesPath(pattern, normal))) {
-        throw new SampleError('optout_header', `tdmrep.json of ${url.host}: tdm-reservation 1`, {
-          host,
-        })
-      }
-    },
+  return async (url, signal) => {
+    if (!wantsRobots && !optOut.tdmReservation) return
+    const { robots, reserved } = await policies.get(url.origin, () => load(url.origin))
+    signal.throwIfAborted()
+    const path = url.pathname + url.search
+    const refused = (code: ReasonCode, detail: string) =>
+      new SampleError(code, detail, { host: url.hostname })
+    if (options.robots && robots?.isAllowed(path) === false) {
+      throw refused('robots_disallowed', `robots.txt of ${url.host}`)
+    }
+    const line = robots?.refusal(path, optOut)
+    if (line !== undefined) throw refused('optout_header', `robots.txt of ${url.host}: ${line}`)
+    const normal = normalisePath(path)
+    if (reserved.some((pattern) => matchesPath(pattern, normal))) {
+      throw refused('optout_header', `tdmrep.json of ${url.host}: tdm-reservation 1`)
+    }
   }
 }
 
-async function loadRobots(
-  url: URL,
-  token: string,
-  fetchText: FetchText,
-): Promise<Robots | undefined> {
+async function loadRobots(url: URL, fetchText: FetchText): Promise<Robots | undefined> {
   try {
     const text = await fetchText(url, MAX_ROBOTS_BYTES)
-    return text === null ? undefined : parseRobots(text, token)
+    return text === null ? undefined : parseRobots(text)
   } catch (error) {
     if (!(error instanceof SampleError) || UNREACHED.test(error.code)) throw error
     throw new SampleError('robots_unreachable', `${url.href}: ${error.code} ${error.message}`, {
@@ -135,6 +106,11 @@ async function loadReserved(origin: string, fetchText: FetchText): Promise<reado
   }
 }
 
+const reservationSchema = z.object({
+  location: z.string(),
+  'tdm-reservation': z.unknown().refine((value) => Number(value) === 1),
+})
+
 /** The path patterns that a tdmrep.json reserves; [] if it is not one. */
 export function parseTdmRep(text: string): string[] {
   let list: unknown
@@ -145,10 +121,7 @@ export function parseTdmRep(text: string): string[] {
   }
   if (!Array.isArray(list)) return []
   return list.flatMap((item: unknown) => {
-    if (typeof item !== 'object' || item === null) return []
-    const entry = item as Readonly<Record<string, unknown>>
-    const { location, 'tdm-reservation': reservation } = entry
-    if (typeof location !== 'string' || Number(reservation) !== 1) return []
-    return [normalisePath(location)]
+    const { data } = reservationSchema.safeParse(item)
+    return data === undefined ? [] : [normalisePath(data.location)]
   })
 }

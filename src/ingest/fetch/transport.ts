@@ -3,6 +3,7 @@
 
 import { Agent, request, errors as undici, type Dispatcher } from 'undici'
 import { SampleError, messageOf } from '../../core/errors.ts'
+import type { ReasonCode } from '../../core/reasons.ts'
 import { createBodyBytes } from './body-bytes.ts'
 import type { ByteShare } from '../../system/byte-budget.ts'
 import { untilAborted } from '../../system/deadline.ts'
@@ -30,15 +31,15 @@ export interface GetOptions {
   readonly share: ByteShare
   readonly accept: string
   /**
-   * Called with status and headers before the body is read. Throws to refuse the body, which cuts
-   * the connection; returns false for a body of no interest (a redirect, an error page).
+   * Called before the body is read. Throws to refuse the body, which cuts the connection; returns
+   * false for a body of no interest (a redirect, an error page).
    */
-  readonly onHeaders: (status: number, headers: ResponseHeaders) => boolean
+  readonly onHeaders: (head: Head) => boolean
   /**
    * Called once, when at least 32 bytes or the whole body are there; throws to refuse the rest. Not
    * called for a compressed body, whose first bytes say nothing.
    */
-  readonly onHead?: (head: Uint8Array) => void
+  readonly onHead?: ((head: Uint8Array) => void) | undefined
   /** Keep the first maxBytes of a longer body instead of refusing it. */
   readonly cut?: boolean
 }
@@ -46,21 +47,20 @@ export interface GetOptions {
 /** Names in lower case; a repeated header is a list. */
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** One answer, with its body as far as it was wanted. */
-export interface Response {
+/** An answer before its body. */
+export interface Head {
+  /** That was asked. */
+  readonly url: URL
   readonly status: number
   readonly headers: ResponseHeaders
+}
+
+/** One answer, with its body as far as it was wanted. */
+export interface Response extends Head {
   /** As sent, still with its content-encoding; empty when onHeaders returned false. */
   readonly body: Uint8Array
   /** Milliseconds that count against the deadline. */
   readonly tookMs: number
-}
-
-/** One request at a time per socket, and nothing but that. */
-export interface Transport {
-  /** @throws SampleError; or the signal's reason when it is aborted */
-  get(url: URL, options: GetOptions): Promise<Response>
-  close(): Promise<void>
 }
 
 const MAX_HEADER_BYTES = 16 * 1024
@@ -69,8 +69,8 @@ const KEEP_ALIVE_MS = 1_000
 const MAX_DRAIN_BYTES = 16 * 1024
 const HEAD_BYTES = 32
 
-/** Keeps its sockets open for a moment, until it is closed. */
-export function createTransport(options: TransportOptions): Transport {
+/** One request at a time per socket, and nothing but that; keeps its sockets open until it is closed. */
+export function createTransport(options: TransportOptions) {
   const agent = new Agent({
     connect: guardedConnector(options),
     connections: options.perHost,
@@ -83,15 +83,10 @@ export function createTransport(options: TransportOptions): Transport {
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
   })
   return {
-    get: (url, get) => getOnce(agent, url, get, options),
+    /** @throws SampleError; or the signal's reason when it is aborted */
+    get: (url: URL, get: GetOptions) => getOnce(url, { ...options, ...get, agent }),
     close: () => agent.destroy(),
   }
-}
-
-/** What the request was doing when it failed: the same broken socket means different things. */
-interface Progress {
-  phase: 'connect' | 'body'
-  late: boolean
 }
 
 /** Calls back after a time that can be halted, for waits that are nobody's fault. */
@@ -113,80 +108,64 @@ function startClock(ms: number, onEnd: () => void) {
         timer = setTimeout(onEnd, ms - passed)
       }
     },
-    stop: () => {
-      clearTimeout(timer)
-    },
+    stop: () => clearTimeout(timer),
   }
 }
-type Clock = ReturnType<typeof startClock>
 
-async function getOnce(
-  agent: Agent,
-  url: URL,
-  get: GetOptions,
-  options: TransportOptions,
-): Promise<Response> {
-  get.signal.throwIfAborted()
-  const progress: Progress = { phase: 'connect', late: false }
+interface Attempt extends GetOptions, TransportOptions {
+  readonly agent: Agent
+}
+
+async function getOnce(url: URL, attempt: Attempt): Promise<Response> {
+  const { signal } = attempt
+  signal.throwIfAborted()
   const controller = new AbortController()
-  const onAbort = () => {
-    controller.abort(get.signal.reason)
-  }
-  get.signal.addEventListener('abort', onAbort, { once: true })
-  const clock = startClock(get.deadlineMs, () => {
-    progress.late = true
-    controller.abort()
-  })
+  const onAbort = () => controller.abort(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  const clock = startClock(attempt.deadlineMs, () => controller.abort())
+  const running: Running = { ...attempt, url, clock, signal: controller.signal, isAnswered: false }
   try {
     // Resolved ahead of the connect, so that a slow resolver is not taken for a slow server.
     if (!isAddress(url.hostname)) {
-      await untilAborted(options.resolver.resolve(url.hostname), controller.signal)
+      await untilAborted(attempt.resolve(url.hostname), controller.signal)
     }
-    return await exchange(agent, url, get, options, { controller, progress, clock })
+    return await exchange(running)
   } catch (error) {
-    get.signal.throwIfAborted()
+    signal.throwIfAborted()
     // Only close() does this: no failure of the sample.
     if (error instanceof undici.ClientDestroyedError || error instanceof undici.ClientClosedError) {
       throw error
     }
-    throw toSampleError(error, url, get, options, progress)
+    throw toSampleError(error, running)
   } finally {
     clock.stop()
-    get.signal.removeEventListener('abort', onAbort)
+    signal.removeEventListener('abort', onAbort)
   }
 }
 
-interface Attempt {
-  readonly controller: AbortController
-  readonly progress: Progress
-  readonly clock: Clock
+interface Running extends Attempt {
+  readonly url: URL
+  readonly clock: ReturnType<typeof startClock>
+  /** Aborted by the caller or by the clock. */
+  readonly signal: AbortSignal
+  /** The headers have come: the same broken socket means different things before and after. */
+  isAnswered: boolean
 }
 
-async function exchange(
-  agent: Agent,
-  url: URL,
-  get: GetOptions,
-  options: TransportOptions,
-  { controller, progress, clock }: Attempt,
-): Promise<Response> {
+async function exchange(running: Running): Promise<Response> {
+  const { agent, url, signal, accept, userAgent, clock } = running
   const { statusCode, headers, body } = await request(url, {
     dispatcher: agent,
-    signal: controller.signal,
-    headers: {
-      'user-agent': options.userAgent,
-      accept: get.accept,
-      'accept-encoding': 'identity',
-    },
+    signal,
+    headers: { 'user-agent': userAgent, accept, 'accept-encoding': 'identity' },
   })
-  progress.phase = 'body'
+  running.isAnswered = true
+  const head = { url, status: statusCode, headers }
   try {
-    if (!get.onHeaders(statusCode, headers)) {
-      await body.dump({ limit: MAX_DRAIN_BYTES, signal: controller.signal })
-      const nothing = new Uint8Array(0)
-      return { status: statusCode, headers, body: nothing, tookMs: clock.elapsed() }
-    }
-    const bytes = await readBody(body, headers, get, options, { controller, progress, clock })
-    return { status: statusCode, headers, body: bytes, tookMs: clock.elapsed() }
+    const isWanted = running.onHeaders(head)
+    const bytes = isWanted ? await readBody({ body, headers }, running) : new Uint8Array(0)
+    if (!isWanted) await body.dump({ limit: MAX_DRAIN_BYTES, signal })
+    return { ...head, body: bytes, tookMs: clock.elapsed() }
   } catch (error) {
     // Ends the connection: the rest of a refused body is not worth its bytes.
     body.on('error', () => undefined).destroy()
@@ -195,47 +174,43 @@ async function exchange(
 }
 
 async function readBody(
-  body: Dispatcher.ResponseData['body'],
-  headers: ResponseHeaders,
-  get: GetOptions,
-  options: TransportOptions,
-  { controller, clock }: Attempt,
+  { body, headers }: Pick<Dispatcher.ResponseData, 'body' | 'headers'>,
+  running: Running,
 ): Promise<Uint8Array> {
+  const { maxBytes, cut, onHead, share, clock, minRateGraceMs, minBytesPerSecond } = running
   const declared = Number(headers['content-length'])
-  if (declared > get.maxBytes && get.cut !== true) throw tooLarge(`${declared} bytes declared`, get)
+  if (declared > maxBytes && cut !== true) throw tooLarge(`${declared} bytes declared`, maxBytes)
 
   const begun = clock.elapsed()
-  const bytes = createBodyBytes(Math.min(declared, get.maxBytes))
-  let headSeen = get.onHead === undefined || contentEncoding(headers) !== undefined
+  const bytes = createBodyBytes(Math.min(declared, maxBytes))
+  let headSeen = onHead === undefined || contentEncoding(headers) !== undefined
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    const room = get.share.take(chunk.length, controller.signal)
+    const room = share.take(chunk.length, running.signal)
     // The server is not read from meanwhile, which halts it.
     if (room !== undefined) await clock.halted(room)
     bytes.append(chunk)
     const { length } = bytes
-    if (length > get.maxBytes) {
-      if (get.cut === true) break
-      throw tooLarge(`more than ${get.maxBytes} bytes sent`, get)
+    if (length > maxBytes) {
+      if (cut === true) break
+      throw tooLarge(`more than ${maxBytes} bytes sent`, maxBytes)
     }
     if (!headSeen && length >= HEAD_BYTES) {
       headSeen = true
-      get.onHead?.(bytes.whole())
+      onHead?.(bytes.whole())
     }
     const elapsed = clock.elapsed() - begun
-    if (elapsed > options.minRateGraceMs && length * 1000 < elapsed * options.minBytesPerSecond) {
-      throw new SampleError(
-        'stalled',
-        `${length} bytes in ${Math.round(elapsed)} ms; the minimum is ${options.minBytesPerSecond} bytes/s`,
-      )
+    if (elapsed > minRateGraceMs && length * 1000 < elapsed * minBytesPerSecond) {
+      const rate = `${length} bytes in ${Math.round(elapsed)} ms`
+      throw new SampleError('stalled', `${rate}; the minimum is ${minBytesPerSecond} bytes/s`)
     }
   }
   const whole = bytes.whole()
-  if (!headSeen && whole.length > 0) get.onHead?.(whole)
-  return whole.length > get.maxBytes ? whole.subarray(0, get.maxBytes) : whole
+  if (!headSeen && whole.length > 0) onHead?.(whole)
+  return whole.length > maxBytes ? whole.subarray(0, maxBytes) : whole
 }
 
-function tooLarge(what: string, get: GetOptions): SampleError {
-  return new SampleError('body_too_large', `${what}; the limit is ${get.maxBytes}`)
+function tooLarge(what: string, maxBytes: number): SampleError {
+  return new SampleError('body_too_large', `${what}; the limit is ${maxBytes}`)
 }
 
 /** The content-encoding in lower case; undefined for none. */
@@ -249,56 +224,42 @@ const REFUSED = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNO
 const RESET = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET'])
 const PROTOCOL = new Set(['UND_ERR_HEADERS_OVERFLOW', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
-function toSampleError(
-  error: unknown,
-  url: URL,
-  get: GetOptions,
-  options: TransportOptions,
-  progress: Progress,
-): SampleError {
+function toSampleError(error: unknown, running: Running): SampleError {
+  const { url, deadlineMs } = running
   const host = url.hostname
-  const context = { host, cause: error }
   if (error instanceof SampleError) {
     return new SampleError(error.code, error.message, { ...error.context, host })
   }
-  if (progress.late) return new SampleError('deadline', `not done in ${get.deadlineMs} ms`, context)
+  const failed = (reason: ReasonCode, detail: string) =>
+    new SampleError(reason, detail, { host, cause: error })
+  // By the clock: an abort of the caller's has been thrown.
+  if (running.signal.aborted) return failed('deadline', `not done in ${deadlineMs} ms`)
   const code = errorCode(error)
   const detail = code === '' ? messageOf(error) : code
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') {
-    return new SampleError('connect_timeout', `limit ${options.connectTimeoutMs} ms`, context)
+    return failed('connect_timeout', `limit ${running.connectTimeoutMs} ms`)
   }
   if (code === 'UND_ERR_HEADERS_TIMEOUT') {
-    return new SampleError('deadline', `no headers in ${options.headersTimeoutMs} ms`, context)
+    return failed('deadline', `no headers in ${running.headersTimeoutMs} ms`)
   }
-  if (code === 'UND_ERR_BODY_TIMEOUT') return new SampleError('stalled', detail, context)
+  if (code === 'UND_ERR_BODY_TIMEOUT') return failed('stalled', detail)
   if (PROTOCOL.has(code) || error instanceof undici.HTTPParserError) {
-    return new SampleError('http_invalid', detail, context)
+    return failed('http_invalid', detail)
   }
-  if (REFUSED.has(code)) return new SampleError('connect_refused', detail, context)
-  if (RESET.has(code)) {
-    return new SampleError(
-      progress.phase === 'body' ? 'body_truncated' : 'connect_reset',
-      detail,
-      context,
-    )
-  }
+  if (REFUSED.has(code)) return failed('connect_refused', detail)
+  if (RESET.has(code))
+    return failed(running.isAnswered ? 'body_truncated' : 'connect_reset', detail)
   // Certificate and handshake failures: OpenSSL's codes and Node's own.
-  if (
-    url.protocol === 'https:' &&
-    progress.phase === 'connect' &&
-    /SSL|TLS|CERT|PROTO|VERIFY|ISSUER/.test(code)
-  ) {
-    return new SampleError('tls_error', detail, context)
+  const isHandshake = url.protocol === 'https:' && !running.isAnswered
+  if (isHandshake && /SSL|TLS|CERT|PROTO|VERIFY|ISSUER/.test(code)) {
+    return failed('tls_error', detail)
   }
-  return new SampleError('http_invalid', `${detail}: ${messageOf(error)}`, context)
+  return failed('http_invalid', `${detail}: ${messageOf(error)}`)
 }
 
 /** The code of an error or, when several addresses were tried, of the last of them. */
 function errorCode(error: unknown): string {
-  if (error instanceof AggregateError) {
-    const codes: string[] = error.errors.map(errorCode)
-    return codes.at(-1) ?? ''
-  }
+  if (error instanceof AggregateError) return error.errors.map(errorCode).at(-1) ?? ''
   if (error instanceof Error && 'code' in error) return String(error.code)
   return error instanceof Error && error.cause !== undefined ? errorCode(error.cause) : ''
 }

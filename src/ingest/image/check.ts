@@ -2,7 +2,7 @@
 // in libuv's threads; its limits hold before a pixel is decoded.
 
 import { createHash } from 'node:crypto'
-import sharp, { type Metadata } from 'sharp'
+import sharp, { type Metadata, type OutputInfo } from 'sharp'
 import { SampleError, messageOf } from '../../core/errors.ts'
 import type { DecodedImage, ImageFormat, LoadedImage, Size } from '../../core/types.ts'
 import { dropped } from '../../system/v8.ts'
@@ -60,20 +60,20 @@ export function createImageChecker(options: ImageOptions): ImageChecker {
       signal.throwIfAborted()
       const format = checkFormat(bytes, options)
       checkParts(bytes, format)
-      const header = await readHeader(bytes, format, options)
+      const header = await readHeader({ bytes, format }, options)
       checkSize(header, options)
-      const needed = checkMemory(header, format, maxBytes)
+      const needed = checkMemory(header, maxBytes)
       const release = await gate.acquire(needed, signal)
       try {
-        const { image, transparent } = await decode(bytes, format, header, options)
-        const reason = reencodeReason(format, header, transparent)
+        const { image, transparent } = await decode(header, options)
+        const kept = transparent ? undefined : storedAs(header)
         const stored =
-          reason === undefined
-            ? { bytes, format: format as ImageFormat }
-            : await encode(image, LOSSY.has(format) && !transparent)
+          kept === undefined
+            ? await encode(image, LOSSY.has(format) && !transparent)
+            : { bytes, format: kept }
         return {
           ...stored,
-          isReencoded: reason !== undefined,
+          isReencoded: kept === undefined,
           width: image.width,
           height: image.height,
           sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -91,22 +91,24 @@ export function createImageChecker(options: ImageOptions): ImageChecker {
 function checkFormat(bytes: Uint8Array, options: ImageOptions): DecodableFormat {
   const format = checkSniffed(bytes, options)
   if (bytes.length >= options.minBytes) return format
-  throw new SampleError(
-    'too_few_bytes',
-    `${bytes.length} bytes; the minimum is ${options.minBytes}`,
-  )
+  const detail = `${bytes.length} bytes; the minimum is ${options.minBytes}`
+  throw new SampleError('too_few_bytes', detail)
+}
+
+interface Encoded {
+  readonly bytes: Uint8Array
+  readonly format: DecodableFormat
 }
 
 /** What is known before decoding. */
-interface Header {
+interface Header extends Encoded {
   /** px, upright. */
   readonly width: number
   readonly height: number
   readonly rotated: boolean
-  readonly frames: number
-  /** More than 8 bits per channel. */
-  readonly deep: boolean
   readonly cmyk: boolean
+  /** A reader that knows neither frames nor more than 8 bits per channel sees other pixels. */
+  readonly special: boolean
   /** What decoding takes: 8-bit RGB or RGBA, and what the decoder holds of the whole image beside it. */
   readonly bytesPerPixel: number
 }
@@ -122,31 +124,22 @@ const FRAME_BYTES: Readonly<Partial<Record<DecodableFormat, number>>> = {
 /** A progressive JPEG's coefficients, 16 bits each. */
 const COEFFICIENT_BYTES = 2
 
-async function readHeader(
-  bytes: Uint8Array,
-  format: DecodableFormat,
-  options: ImageOptions,
-): Promise<Header> {
+async function readHeader(encoded: Encoded, options: ImageOptions): Promise<Header> {
+  const { bytes, format } = encoded
   const plain = format === 'jpg' ? readJpegHeader(bytes) : undefined
   if (plain !== undefined) {
     checkPixels(plain, options)
     const { width, height, progressive, samplesPerPixel } = plain
-    return {
-      width,
-      height,
-      rotated: false,
-      frames: 1,
-      deep: false,
-      cmyk: false,
-      bytesPerPixel: 3 + (progressive ? COEFFICIENT_BYTES * samplesPerPixel : 0),
-    }
+    const bytesPerPixel = 3 + (progressive ? COEFFICIENT_BYTES * samplesPerPixel : 0)
+    const ordinary = { rotated: false, cmyk: false, special: false }
+    return { ...encoded, width, height, ...ordinary, bytesPerPixel }
   }
   let metadata: Metadata
   try {
     // The pixel limit is ours to report, with its own code.
     metadata = await sharp(bytes, { limitInputPixels: false, failOn: 'warning' }).metadata()
   } catch (error) {
-    throw decodeFailure(error, bytes, format, 'header')
+    throw decodeFailure(error, encoded, 'header')
   }
   const { autoOrient, orientation = 1, pages = 1, depth, space, channels } = metadata
   checkPixels(autoOrient, options)
@@ -162,26 +155,24 @@ async function readHeader(
   // An image is turned in memory.
   if (rotated) decoderBytes += pixelBytes
   return {
+    ...encoded,
     ...autoOrient,
     rotated,
-    frames: pages,
-    deep,
     cmyk: space === 'cmyk',
+    special: deep || pages > 1,
     bytesPerPixel: pixelBytes + decoderBytes,
   }
 }
 
 function checkPixels({ width, height }: Size, options: ImageOptions): void {
   if (width * height <= options.maxPixels) return
-  throw new SampleError(
-    'too_many_pixels',
-    `${width}x${height} px; the limit is ${options.maxPixels} px in all`,
-  )
+  const detail = `${width}x${height} px; the limit is ${options.maxPixels} px in all`
+  throw new SampleError('too_many_pixels', detail)
 }
 
 /** @returns bytes that decoding takes at most */
-function checkMemory(header: Header, format: DecodableFormat, maxBytes: number): number {
-  const { width, height, bytesPerPixel } = header
+function checkMemory(header: Header, maxBytes: number): number {
+  const { format, width, height, bytesPerPixel } = header
   const needed = width * height * bytesPerPixel
   if (needed <= maxBytes) return needed
   const mb = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`
@@ -195,36 +186,21 @@ function checkMemory(header: Header, format: DecodableFormat, maxBytes: number):
 function checkSize({ width, height }: Header, options: ImageOptions): void {
   const short = Math.min(width, height)
   if (short < options.minSide) {
-    throw new SampleError(
-      'too_small',
-      `${width}x${height} px; the smallest side must be ${options.minSide} px`,
-    )
+    const detail = `${width}x${height} px; the smallest side must be ${options.minSide} px`
+    throw new SampleError('too_small', detail)
   }
   const aspect = Math.max(width, height) / short
   if (aspect > options.maxAspect) {
-    throw new SampleError(
-      'aspect_ratio',
-      `${width}x${height} px is ${aspect.toFixed(1)}:1; the limit is ${options.maxAspect}:1`,
-    )
+    const detail = `${width}x${height} px is ${aspect.toFixed(1)}:1; the limit is ${options.maxAspect}:1`
+    throw new SampleError('aspect_ratio', detail)
   }
 }
 
-interface Decoded {
-  readonly image: DecodedImage
-  /** Some pixel was not opaque. */
-  readonly transparent: boolean
-}
-
-async function decode(
-  bytes: Uint8Array,
-  format: DecodableFormat,
-  header: Header,
-  options: ImageOptions,
-): Promise<Decoded> {
+async function decode(header: Header, options: ImageOptions) {
   const started = performance.now()
   const seconds = Math.ceil(options.decodeTimeoutMs / 1000)
   try {
-    let pipeline = sharp(bytes, {
+    let pipeline = sharp(header.bytes, {
       limitInputPixels: options.maxPixels,
       failOn: 'warning',
       sequentialRead: !header.rotated,
@@ -236,21 +212,16 @@ async function decode(
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })
-    return toRgb(data, info.width, info.height, info.channels)
+    return toRgb(data, info)
   } catch (error) {
     if (performance.now() - started >= seconds * 1000) {
       throw new SampleError('decode_timeout', `not decoded in ${seconds} s`, { cause: error })
     }
-    throw decodeFailure(error, bytes, format, 'pixels')
+    throw decodeFailure(error, header, 'pixels')
   }
 }
 
-function decodeFailure(
-  error: unknown,
-  bytes: Uint8Array,
-  format: DecodableFormat,
-  part: string,
-): SampleError {
+function decodeFailure(error: unknown, { bytes, format }: Encoded, part: string): SampleError {
   const code = isComplete(bytes, format) ? 'decode_error' : 'decode_truncated'
   return new SampleError(code, `${format} ${part}: ${messageOf(error)}`, { cause: error })
 }
@@ -259,7 +230,7 @@ function decodeFailure(
  * Any of grey, grey + alpha, RGB, RGBA to RGB; transparent pixels are laid over white. RGBA is
  * changed in place: a second buffer of a large image would be most of what the process needs.
  */
-function toRgb(data: Buffer, width: number, height: number, channels: number): Decoded {
+function toRgb(data: Buffer, { width, height, channels }: OutputInfo) {
   if (channels === 3) return { image: { data, width, height }, transparent: false }
   const pixels = width * height
   const rgb = channels > 3 ? data.subarray(0, pixels * 3) : new Uint8Array(pixels * 3)
@@ -281,20 +252,12 @@ function toRgb(data: Buffer, width: number, height: number, channels: number): D
 const LOSSY: ReadonlySet<DecodableFormat> = new Set(['jpg', 'webp', 'avif'])
 
 /**
- * Why the bytes cannot be stored as they came: a reader that knows nothing of orientation, frames,
- * alpha, 16 bits or CMYK would see other pixels than the ones that were labelled.
+ * The format of opaque bytes that can be stored as they came: a reader that knows nothing of orientation,
+ * frames, 16 bits or CMYK would see other pixels than the ones that were labelled.
  */
-function reencodeReason(
-  format: DecodableFormat,
-  header: Header,
-  transparent: boolean,
-): string | undefined {
-  if (format !== 'jpg' && format !== 'png' && format !== 'webp') return `format ${format}`
-  if (header.rotated) return 'orientation'
-  if (header.frames > 1) return 'frames'
-  if (header.deep) return 'depth'
-  if (header.cmyk) return 'cmyk'
-  return transparent ? 'alpha' : undefined
+function storedAs({ format, rotated, cmyk, special }: Header): ImageFormat | undefined {
+  if (rotated || cmyk || special) return undefined
+  return format === 'jpg' || format === 'png' || format === 'webp' ? format : undefined
 }
 
 /** PNG, or JPEG of quality 95 without chroma subsampling; the same bytes for the same pixels. */

@@ -14,15 +14,14 @@ const SAMPLES = 16
  *
  * @returns 16 hex digits
  */
-export function dhash({ data, width, height }: DecodedImage): string {
-  const columns = edges(width, COLUMNS)
-  const rows = edges(height, ROWS)
+export function dhash(image: DecodedImage): string {
+  const columns = edges(image.width, COLUMNS)
   let hex = ''
-  for (const row of rows) {
+  for (const row of edges(image.height, ROWS)) {
     let bits = 0
     let left = 0
     for (const [index, column] of columns.entries()) {
-      const mean = meanLuma(data, width, column, row)
+      const mean = meanLuma(image, { column, row })
       if (index > 0) bits = (bits << 1) | (mean > left ? 1 : 0)
       left = mean
     }
@@ -46,7 +45,10 @@ function edges(size: number, count: number): Cell[] {
   })
 }
 
-function meanLuma(data: Uint8Array, width: number, column: Cell, row: Cell): number {
+function meanLuma(
+  { data, width }: DecodedImage,
+  { column, row }: { readonly column: Cell; readonly row: Cell },
+): number {
   let [red, green, blue] = [0, 0, 0]
   let count = 0
   for (let y = row.start; y < row.end; y += row.step) {

@@ -64,14 +64,13 @@ export interface LoaderParts {
 
 /** Starts its processes with the first image. */
 export function createImageLoader(
-  fetch: FetchOptions,
-  image: ImageOptions,
+  { fetch, image }: { readonly fetch: FetchOptions; readonly image: ImageOptions },
   { hooks = NO_HOOKS, input, deps = {} }: LoaderParts = {},
 ): ImageLoader {
   const fetcher = createFetcher(fetch, { ...deps, checkUrl: (url) => hooks.checkUrl(url) })
   const processes = createImageProcesses({
     options: image,
-    ...(input === undefined ? {} : { input }),
+    input,
     withPixels: hooks.wantsPixels,
   })
 
@@ -81,9 +80,7 @@ export function createImageLoader(
   ): Promise<ReceivedImage & { readonly release?: () => void }> => {
     switch (ref.kind) {
       case 'url':
-        return fetcher.fetch(ref.url, signal, (head) => {
-          checkSniffed(head, image)
-        })
+        return fetcher.fetch(ref.url, { signal, onHead: (head) => void checkSniffed(head, image) })
       case 'file':
         return { bytes: await readImageFile(ref.path, fetch.maxBytes) }
       case 'bytes':
@@ -140,9 +137,8 @@ async function readImageFile(path: string, maxBytes: number): Promise<Uint8Array
     if (error instanceof SampleError) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     const missing = code === 'ENOENT' || code === 'ENOTDIR'
-    throw new SampleError(missing ? 'file_missing' : 'file_unreadable', `${path}: ${code}`, {
-      cause: error,
-    })
+    const reason = missing ? 'file_missing' : 'file_unreadable'
+    throw new SampleError(reason, `${path}: ${code}`, { cause: error })
   } finally {
     await file?.close()
   }

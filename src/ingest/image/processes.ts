@@ -15,7 +15,7 @@ import type { ImageOptions } from './options.ts'
 export interface ImageProcessData {
   readonly options: ImageOptions
   /** Absent: images are checked alone. */
-  readonly input?: ModelInput
+  readonly input?: ModelInput | undefined
   /** Whether the pixels are wanted back. */
   readonly withPixels: boolean
 }
@@ -32,19 +32,6 @@ export interface ProcessedImage {
 /** What a process answers: the image, or why it is none. */
 export type ImageReply = ProcessedImage | { readonly code: ReasonCode; readonly detail: string }
 
-/** The decoder, out of harm's way. */
-export interface ImageProcesses {
-  /**
-   * `createImageChecker`'s check, then `fitImage`.
-   *
-   * @throws SampleError as both do; decode_error or decode_timeout for an image that ends its process or
-   *   keeps it; FatalError when processes do not start; the signal's reason as soon as it is aborted
-   */
-  check(encoded: ImageRequest, signal: AbortSignal): Promise<ProcessedImage>
-  /** Ends the processes, whatever they are at. */
-  close(): Promise<void>
-}
-
 // glibc's: blocks above 4 MB are mapped and unmapped one by one; its own rule, which learns from what is freed,
 // would keep 100 MB for each of the decoder's threads.
 const ENVIRONMENT = {
@@ -57,8 +44,8 @@ const ENVIRONMENT = {
 const START_MS = 300_000
 const NAME = 'the process for images'
 
-/** Starts processes with the first images. */
-export function createImageProcesses(data: ImageProcessData): ImageProcesses {
+/** The decoder, out of harm's way. Starts processes with the first images. */
+export function createImageProcesses(data: ImageProcessData) {
   const { processes: count, decoders, decodeTimeoutMs } = data.options
   const env = {
     ...ENVIRONMENT,
@@ -74,7 +61,13 @@ export function createImageProcesses(data: ImageProcessData): ImageProcesses {
   // Images that were in a process that died, one at a time, so that the one to blame is known.
   const alone = createPool({ name, count: 1, each: 1, start })
   return {
-    check: async (encoded, signal) => {
+    /**
+     * `createImageChecker`'s check, then `fitImage`.
+     *
+     * @throws SampleError as both do; decode_error or decode_timeout for an image that ends its process or
+     *   keeps it; FatalError when processes do not start; the signal's reason as soon as it is aborted
+     */
+    check: async (encoded: ImageRequest, signal: AbortSignal): Promise<ProcessedImage> => {
       // Large images are decoded one after another.
       const together = { timeoutMs: (decoders + 1) * decodeTimeoutMs, signal }
       try {
@@ -90,6 +83,7 @@ export function createImageProcesses(data: ImageProcessData): ImageProcesses {
         throw new SampleError(code, `the decoder ${ending}`, { cause: error })
       }
     },
+    /** Ends the processes, whatever they are at. */
     close: async () => {
       await Promise.all([pool.close(), alone.close()])
     },

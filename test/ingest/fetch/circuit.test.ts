@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { createCircuits } from '../../../src/ingest/fetch/circuit.ts'
 
+const LIMITS = { circuitFailures: 3, circuitCooldownMs: 1000 }
+
 describe('createCircuits', () => {
   it('opens after consecutive failures and lets one caller try after the cool-down', () => {
     let now = 0
-    const circuits = createCircuits(3, 1000, () => now)
+    const circuits = createCircuits(LIMITS, () => now)
 
     circuits.failed('h')
     circuits.failed('h')
@@ -25,7 +27,7 @@ describe('createCircuits', () => {
   })
   it('keeps a pause that was asked for over an answer that was under way', () => {
     let now = 0
-    const circuits = createCircuits(3, 1000, () => now)
+    const circuits = createCircuits(LIMITS, () => now)
 
     circuits.park('h', 5000)
     circuits.succeeded('h')

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 const options = {
   connectTimeoutMs: 1000,
   rule: createAddressRule({ allowAddresses: [], nat64: false, ownAddresses: [] }),
-  resolver: { resolve: () => Promise.reject(new Error('not asked')) },
+  resolve: () => Promise.reject(new Error('not asked')),
 }
 
 describe('guardedConnector', () => {

@@ -59,7 +59,7 @@ const PORTS = [80, 443, 8080, 8443]
 
 function codeOf(text: string, base?: URL): string {
   try {
-    return parseTarget(text, PORTS, rule, base).href
+    return parseTarget(text, { ports: PORTS, rule, base }).href
   } catch (error) {
     if (error instanceof SampleError) return error.code
     throw error
@@ -125,6 +125,8 @@ describe('parseTarget', () => {
     expect(codeOf('HTTP://EXAMPLE.ORG/x', base)).toBe('http://example.org/x')
   })
   it('never has a password in its message', () => {
-    expect(() => parseTarget('http://user:secret@example.com/', PORTS, rule)).not.toThrow('secret')
+    expect(() =>
+      parseTarget('http://user:secret@example.com/', { ports: PORTS, rule }),
+    ).not.toThrow('secret')
   })
 })

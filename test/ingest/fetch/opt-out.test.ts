@@ -3,8 +3,7 @@ import { headerRefusal, seenDirectives } from '../../../src/ingest/fetch/opt-out
 import { fetchOptionsSchema } from '../../../src/ingest/fetch/options.ts'
 
 const rules = fetchOptionsSchema.parse({}).optOut
-const refusal = (headers: Record<string, string | string[]>) =>
-  headerRefusal(headers, rules, 'groundmill')
+const refusal = (headers: Record<string, string | string[]>) => headerRefusal(headers, rules)
 
 describe('headerRefusal', () => {
   it.each([
@@ -59,7 +58,7 @@ describe('headerRefusal', () => {
       'content-usage': 'train-ai=n',
     }
 
-    expect(headerRefusal(headers, off, 'groundmill')).toBeUndefined()
+    expect(headerRefusal(headers, off)).toBeUndefined()
     expect(seenDirectives(headers)).toHaveLength(3)
   })
 })

@@ -16,8 +16,8 @@ function followerOf(table: Readonly<Record<string, string | number>>, over = {},
     const entry = table[url.href]
     const [status, headers] =
       typeof entry === 'string' ? [302, { location: entry }] : [entry ?? 404, {}]
-    const isWanted = onHeaders(status, headers)
-    return { status, headers, body: Buffer.from(isWanted ? 'body' : ''), tookMs }
+    const isWanted = onHeaders({ url, status, headers })
+    return { url, status, headers, body: Buffer.from(isWanted ? 'body' : ''), tookMs }
   }
   const follow = createFollow({ ...RULES, ...over }, hop)
   const share = createByteBudget(1000).open()

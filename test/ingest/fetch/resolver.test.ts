@@ -11,9 +11,9 @@ const failing = (code: string) => Object.assign(new Error(code), { code })
 function resolverOf(query: DnsQuery) {
   const asked = vi.fn(query)
   const clock = { now: 0 }
-  const resolver = createResolver(options, rule, { query: asked, now: () => clock.now })
+  const resolver = createResolver({ ...options, rule }, { query: asked, now: () => clock.now })
   const resolve = (host: string) =>
-    resolver.resolve(host).then(
+    resolver(host).then(
       (addresses) => addresses.map(({ address }) => address).join(),
       (error: { code: string }) => error.code,
     )

@@ -24,9 +24,10 @@ describe('parseRetryAfter', () => {
 
 describe('backoff', () => {
   it('doubles up to the cap, with full jitter', () => {
-    expect([0, 1, 2, 10].map((attempt) => backoff(attempt, 1000, 30_000, () => 1))).toEqual([
-      1000, 2000, 4000, 30_000,
-    ])
-    expect(backoff(3, 1000, 30_000, () => 0)).toBe(0)
+    const limits = { retryBaseMs: 1000, retryCapMs: 30_000 }
+    expect(
+      [0, 1, 2, 10].map((attempt) => backoff(attempt, { ...limits, random: () => 1 })),
+    ).toEqual([1000, 2000, 4000, 30_000])
+    expect(backoff(3, { ...limits, random: () => 0 })).toBe(0)
   })
 })

@@ -19,17 +19,20 @@ function retries(over = {}) {
   const withRetries = createRetries(options, deps)
   /** Throws one after another; then there is an image. */
   const run = (...errors: Error[]) =>
-    withRetries(url, signal, async () => {
-      const error = errors.shift()
-      if (error !== undefined) throw error
-      return { image: true }
-    })
+    withRetries(
+      async () => {
+        const error = errors.shift()
+        if (error !== undefined) throw error
+        return { image: true }
+      },
+      { url, signal },
+    )
   const pauses = () => deps.sleep.mock.calls.map(([ms]) => ms)
   return { ...deps, run, pauses }
 }
 
 const failure = (status: number, retryAfter?: string) =>
-  new StatusFailure(status, { 'retry-after': retryAfter }, url, 1_000_000)
+  new StatusFailure({ status, headers: { 'retry-after': retryAfter }, url }, 1_000_000)
 
 describe('createRetries', () => {
   it('tries again what may pass, later each time', async () => {
@@ -96,7 +99,7 @@ describe('statusError', () => {
     [302, 'http_invalid'],
     [999, 'http_invalid'],
   ])('%i is %s', (status, code) => {
-    expect(statusError(status, {}, url)).toMatchObject({
+    expect(statusError({ status, headers: {}, url })).toMatchObject({
       code,
       context: { httpStatus: status, host: 'www.a.test' },
     })

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { parseRobots } from '../../../src/ingest/fetch/robots.ts'
 
 const wanted = { contentUsage: ['train-ai'], contentSignal: ['ai-train'] }
-const lines = (...text: string[]) => parseRobots(text.join('\n'), 'groundmill')
+const lines = (...text: string[]) => parseRobots(text.join('\n'))
 
 describe('parseRobots', () => {
   it('lets the longest rule win and Allow a tie', () => {

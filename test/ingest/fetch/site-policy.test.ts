@@ -15,14 +15,9 @@ function policiesOf(files: Readonly<Record<string, string | Error>>, over = {}) 
     return file
   })
   const clock = { now: 0 }
-  const sites = createSitePolicies(
-    { ...options, ...over },
-    'groundmill',
-    fetchText,
-    () => clock.now,
-  )
+  const checkSite = createSitePolicies({ ...options, ...over, fetchText }, () => clock.now)
   const check = (url: string) =>
-    sites.check(new URL(url), signal).then(
+    checkSite(new URL(url), signal).then(
       () => 'ok',
       (error: SampleError) => `${error.code}: ${error.message}`,
     )

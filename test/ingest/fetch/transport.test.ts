@@ -15,8 +15,8 @@ async function open(answers: Parameters<typeof startHostileServer>[0]) {
   const options = fetchOptionsSchema.parse({ allowAddresses: ['127.0.0.1/32'], ports: 'any' })
   const rule = createAddressRule({ ...options, ownAddresses: [] })
   const query = async () => []
-  const resolver = createResolver(options, rule, { query })
-  const transport = createTransport({ ...options, userAgent: 'test/1', rule, resolver })
+  const resolve = createResolver({ ...options, rule }, { query })
+  const transport = createTransport({ ...options, userAgent: 'test/1', rule, resolve })
   onTestFinished(async () => {
     await transport.close()
     await server.close()

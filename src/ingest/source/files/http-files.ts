@@ -37,7 +37,7 @@ export function createHttpFiles(
       rule,
       ca: deps.ca,
       caFile: options.caFile,
-      resolver: createResolver(options, rule, { query: deps.query }),
+      resolve: createResolver({ ...options, rule }, { query: deps.query }),
     }),
     connections: 8,
     pipelining: 1,
@@ -50,7 +50,7 @@ export function createHttpFiles(
     askWithRedirects(path, range, signal, {
       agent,
       agentName: userAgent(options.contact),
-      target: (url, base) => parseTarget(url, options.ports, rule, base),
+      target: (url, base) => parseTarget(url, { ports: options.ports, rule, base }),
       maxRedirects: options.maxRedirects,
       allowDowngrade: options.allowDowngrade,
       pauseMs: (attempt) => Math.min(MAX_PAUSE_MS, options.retryBaseMs * 2 ** attempt),
