@@ -51,7 +51,7 @@ export async function openGrounder(
 ): Promise<Grounder> {
   const teacher = await openTeacher(config.teacher, config.prompt, log)
   const findPhrases = createPhraseFinder(config.caption, config.phrases)
-  const images = createImageLoader(config.fetch, config.image, { input: teacher.input })
+  const images = createImageLoader(config, { input: teacher.input })
   const { signal: never } = new AbortController()
   return {
     teacher: teacher.id,
