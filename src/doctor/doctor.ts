@@ -137,7 +137,7 @@ async function* diagnoseDataset(
 }
 
 async function readFirst(config: Config, limit: number, signal: AbortSignal) {
-  const source = await openSource(config.source!, signal, config.fetch)
+  const source = await openSource(config.source!, signal, { fetch: config.fetch })
   try {
     const items: (SourceRow | SourceReject)[] = []
     const shard = await firstShard(source.plan(limit, signal), limit)

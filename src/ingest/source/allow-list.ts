@@ -133,14 +133,14 @@ async function openIds(path: string, signal: AbortSignal): Promise<List & { sha2
       has: async (value) => {
         const id = toId(value)
         if (id === undefined) return false
-        const page = countUpTo(firsts.length / 2, id, (at) => [
-          firsts[2 * at]!,
-          firsts[2 * at + 1]!,
-        ])
+        const page = countWhile(firsts.length / 2, (at) => {
+          const first = [firsts[2 * at]!, firsts[2 * at + 1]!] as const
+          return compare(first, id) <= 0
+        })
         if (page === 0) return false
         const bytes = await pageAt(page - 1)
         const idOf = (at: number) => idAt(bytes, at * ID_BYTES)
-        const found = countUpTo(bytes.length / ID_BYTES, id, idOf)
+        const found = countWhile(bytes.length / ID_BYTES, (at) => compare(idOf(at), id) <= 0)
         return found > 0 && compare(idOf(found - 1), id) === 0
       },
       close: () => file.close(),
@@ -168,12 +168,12 @@ function compare(a: Id, b: Id): number {
   return a[half] < b[half] ? -1 : a[half] > b[half] ? 1 : 0
 }
 
-/** How many of sorted ids are at most this one. */
-function countUpTo(length: number, id: Id, idOf: (index: number) => Id): number {
+/** How many of the indexes hold, which those from 0 on do up to some. */
+function countWhile(length: number, holds: (index: number) => boolean): number {
   let [low, high] = [0, length]
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (compare(idOf(middle), id) <= 0) low = middle + 1
+    if (holds(middle)) low = middle + 1
     else high = middle
   }
   return low

@@ -85,6 +85,7 @@ export function presetOf(name: PresetName): Preset {
 }
 
 const column = z.string().min(1)
+const bytesUpTo = (most: number) => z.number().int().min(1024).max(most)
 
 const columnsSchema = z.strictObject({
   /** Column with the image's URL. */
@@ -159,19 +160,9 @@ export const sourceOptionsSchema = z.strictObject({
   /** Folder that image paths are relative to and may not leave. Default: the folder of the row's file. */
   imageRoot: z.string().min(1).optional(),
   /** Longest line, record or text member; what is longer is rejected. */
-  maxRowBytes: z
-    .number()
-    .int()
-    .min(1024)
-    .max(2 ** 28)
-    .default(2 ** 20),
+  maxRowBytes: bytesUpTo(2 ** 28).default(2 ** 20),
   /** Largest image inside a tar or a Parquet file. */
-  maxImageBytes: z
-    .number()
-    .int()
-    .min(1024)
-    .max(2 ** 31)
-    .default(64 * 2 ** 20),
+  maxImageBytes: bytesUpTo(2 ** 31).default(64 * 2 ** 20),
 })
 
 /** Options of `source:` that the identity of the opened source has by what they come to. */
@@ -186,5 +177,7 @@ export const sourceVolatile: readonly string[] = [
 
 /** What `source:` says, defaults filled in. */
 export type SourceOptions = z.output<typeof sourceOptionsSchema>
+/** The same where files of a known type are read; a folder of images has none. */
+export type TypedOptions = SourceOptions & { readonly type: Exclude<SourceType, 'folder'> }
 /** What `source.s3:` says, defaults filled in. */
 export type S3Options = z.output<typeof s3Schema>

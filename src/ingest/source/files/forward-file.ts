@@ -68,29 +68,19 @@ export function createForwardFile(
       if (source === undefined || from < start || from > end + maxGapBytes) await restart(from)
       while (source !== undefined && end < until && !ended) await advance(source, from)
       if (damage !== undefined && from >= end) throw damage
-      return Buffer.concat(overlapping(chunks, start, from, until))
+      const found: Buffer[] = []
+      let at = start
+      for (const chunk of chunks) {
+        if (at + chunk.length > from && at < until) {
+          found.push(chunk.subarray(Math.max(0, from - at), Math.max(0, until - at)))
+        }
+        at += chunk.length
+      }
+      return Buffer.concat(found)
     },
-    close: async () => {
+    [Symbol.asyncDispose]: async () => {
       chunks = []
       await source?.return?.()
     },
   }
-}
-
-/** The parts of consecutive chunks that lie in [from, until). */
-function overlapping(
-  chunks: readonly Buffer[],
-  start: number,
-  from: number,
-  until: number,
-): Buffer[] {
-  const found: Buffer[] = []
-  let at = start
-  for (const chunk of chunks) {
-    if (at + chunk.length > from && at < until) {
-      found.push(chunk.subarray(Math.max(0, from - at), Math.max(0, until - at)))
-    }
-    at += chunk.length
-  }
-  return found
 }

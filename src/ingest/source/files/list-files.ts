@@ -7,7 +7,7 @@ import pLimit from 'p-limit'
 import { ConfigError, messageOf } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import { isRemote, isS3, isS3Folder, parseS3 } from './addresses.ts'
-import type { SourceFiles, SourceStore } from './files.ts'
+import type { SourceFiles } from './files.ts'
 
 const MAX_FILES = 1_000_000
 
@@ -21,8 +21,7 @@ const MAX_FILES = 1_000_000
 export async function listFiles(
   entries: readonly string[],
   endings: readonly string[],
-  store: SourceStore,
-  signal: AbortSignal,
+  store: SourceFiles,
 ): Promise<string[]> {
   if (entries.length === 0) {
     throw new ConfigError("source.files is empty: give the data set's files")
@@ -31,7 +30,7 @@ export async function listFiles(
   for (const entry of entries) {
     for (const pattern of expandBraces(entry)) {
       const found = isS3(pattern)
-        ? await matchObjects(pattern, endings, store, signal)
+        ? await matchObjects(pattern, endings, store)
         : await matchEntry(pattern, endings)
       for (const file of found) files.push(file)
     }
@@ -54,12 +53,9 @@ async function matchEntry(entry: string, endings: readonly string[]): Promise<st
     )
   }
   if (!/[*?]/.test(entry)) {
-    let stat
-    try {
-      stat = await fs.stat(entry)
-    } catch (error) {
+    const stat = await fs.stat(entry).catch((error: unknown) => {
       throw new ConfigError(`source.files: ${entry}: ${messageOf(error)}`, { cause: error })
-    }
+    })
     if (!stat.isDirectory()) return [entry]
     const found = (await walk(entry, () => true)).filter((file) => hasEnding(file, endings))
     if (found.length > 0) return found
@@ -92,8 +88,7 @@ function noMatch(pattern: string): ConfigError {
 async function matchObjects(
   entry: string,
   endings: readonly string[],
-  store: SourceStore,
-  signal: AbortSignal,
+  store: SourceFiles,
 ): Promise<string[]> {
   const { bucket, key } = parseS3(entry)
   const address = `s3://${bucket}/${key}`
@@ -104,14 +99,14 @@ async function matchObjects(
   const pattern = globToRegExp(address)
   const folder = prefix.lastIndexOf('/')
   const found: string[] = []
-  for await (const file of store.listObjects(prefix, isDeep, signal)) {
+  for await (const file of store.listObjects(prefix, isDeep)) {
     if (file.includes('/.', folder)) continue
     if (!(isPattern ? pattern.test(file) : hasEnding(file, endings))) continue
     if (found.push(file) > MAX_FILES) {
       throw new ConfigError(`source.files: more than ${MAX_FILES} files below ${prefix}`)
     }
   }
-  if (found.length > 0) return found.sort(compare)
+  if (found.length > 0) return found.sort()
   throw isPattern ? noMatch(entry) : emptyFolder(entry, endings)
 }
 
@@ -128,13 +123,10 @@ function toUrl(entry: string): string {
 async function walk(root: string, enters: (folder: string) => boolean): Promise<string[]> {
   const files: string[] = []
   const visit = async (folder: string): Promise<void> => {
-    let names
-    try {
-      names = await fs.readdir(folder, { withFileTypes: true })
-    } catch (error) {
+    const items = await fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
       throw new ConfigError(`source.files: ${folder}: ${messageOf(error)}`, { cause: error })
-    }
-    for (const item of names.sort((a, b) => compare(a.name, b.name))) {
+    })
+    for (const item of items) {
       if (item.name.startsWith('.')) continue
       const file = folder === '.' ? item.name : path.join(folder, item.name)
       if (item.isDirectory()) {
@@ -145,11 +137,7 @@ async function walk(root: string, enters: (folder: string) => boolean): Promise<
     }
   }
   await visit(root)
-  return files.sort(compare)
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  return files.sort()
 }
 
 /** `{a,b}` and `{00000..00099}` to every name they mean, in order. */
@@ -158,22 +146,18 @@ export function expandBraces(pattern: string): string[] {
   if (match?.[1] === undefined) return [pattern]
   const before = pattern.slice(0, match.index)
   const after = pattern.slice(match.index + match[0].length)
-  const range = /^(\d+)\.\.(\d+)$/.exec(match[1])
-  const choices =
-    range?.[1] !== undefined && range[2] !== undefined
-      ? countUp(range[1], range[2], pattern)
-      : match[1].split(',')
-  return choices.flatMap((choice) => expandBraces(before + choice + after))
-}
-
-function countUp(from: string, to: string, pattern: string): string[] {
-  const count = Number(to) - Number(from) + 1
-  if (!(count >= 1 && count <= MAX_FILES)) {
-    throw new ConfigError(`source.files: ${pattern} counts from ${from} to ${to}`)
+  let choices = match[1].split(',')
+  const [, from, to] = /^(\d+)\.\.(\d+)$/.exec(match[1]) ?? []
+  if (from !== undefined) {
+    const count = Number(to) - Number(from) + 1
+    if (!(count >= 1 && count <= MAX_FILES)) {
+      throw new ConfigError(`source.files: ${pattern} counts from ${from} to ${to}`)
+    }
+    choices = Array.from({ length: count }, (_, index) =>
+      String(Number(from) + index).padStart(from.length, '0'),
+    )
   }
-  return Array.from({ length: count }, (_, index) =>
-    String(Number(from) + index).padStart(from.length, '0'),
-  )
+  return choices.flatMap((choice) => expandBraces(before + choice + after))
 }
 
 function globToRegExp(pattern: string): RegExp {
@@ -199,35 +183,21 @@ const FILES_AT_ONCE = 8
 export async function identify(
   paths: readonly string[],
   files: SourceFiles,
-  signal: AbortSignal,
 ): Promise<{ readonly [key: string]: Json }> {
   const budget = paths.some(isRemote) ? HASH_BUDGET.remote : HASH_BUDGET.local
   const edge = Math.max(4096, Math.min(MIB, Math.floor(budget / 2 / paths.length)))
   const limit = pLimit(FILES_AT_ONCE)
-  const found = await limit.map(paths, async (file) => {
-    signal.throwIfAborted()
-    const description = await files.describe(file, signal)
-    const sha256 = await hashEdges(file, description.size, edge, files, signal)
-    return { path: file, ...description, sha256 }
+  const found = await limit.map(paths, async (path) => {
+    const file = files.file(path)
+    file.signal.throwIfAborted()
+    const description = await file.describe()
+    const { size } = description
+    const hash = createHash('sha256')
+    await using open = await file.openForward()
+    hash.update(await open.read(0, Math.min(edge, size)))
+    const tail = Math.max(edge, size - edge)
+    if (tail < size && Number.isFinite(size)) hash.update(await open.read(tail, size - tail))
+    return { path, ...description, sha256: hash.digest('hex') }
   })
   return { hashedBytes: 2 * edge, files: found }
-}
-
-async function hashEdges(
-  path: string,
-  size: number,
-  edge: number,
-  files: SourceFiles,
-  signal: AbortSignal,
-): Promise<string> {
-  const hash = createHash('sha256')
-  const file = await files.openForward(path, signal)
-  try {
-    hash.update(await file.read(0, Math.min(edge, size)))
-    const tail = Math.max(edge, size - edge)
-    if (tail < size && Number.isFinite(size)) hash.update(await file.read(tail, size - tail))
-  } finally {
-    await file.close()
-  }
-  return hash.digest('hex')
 }

@@ -61,7 +61,8 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
     const bytes = window.subarray(at - windowAt, at - windowAt + length)
     if (bytes.length === length) return bytes
     if (bytes.length === 0) return undefined
-    const why = await damageAt(file, at + bytes.length)
+    const rest = await byteAt(file, at + bytes.length)
+    const why = rest instanceof DamagedFile ? `: ${rest.message}` : ''
     throw new DamagedFile(`cut inside a header at byte ${at}${after(last)}${why}`)
   }
 
@@ -96,7 +97,7 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
       at = next
       continue
     }
-    const member = toMember({ name, type, size, extension }, start, dataOffset)
+    const member = toMember({ name, type, size, extension, offset: start, dataOffset })
     // Where size and pax size differ, readers differ about where the next header is.
     if (extension.size !== undefined && extension.size !== size) {
       throw new DamagedFile(
@@ -116,29 +117,21 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
 
 /** What is missing of a member's bytes; the size of a stream is known at its end only. */
 async function findCut(file: OpenFile, start: number, size: number): Promise<string | undefined> {
-  const missing = start + size - file.size
   if (Number.isFinite(file.size)) {
-    return missing > 0 ? `the file ends after ${file.size - start}` : undefined
+    return start + size > file.size ? `the file ends after ${file.size - start}` : undefined
   }
   if (size === 0) return undefined
-  try {
-    const last = await file.read(start + size - 1, 1)
-    return last.length === 1 ? undefined : 'the file ends before'
-  } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    return error.message
-  }
+  const last = await byteAt(file, start + size - 1)
+  if (last instanceof DamagedFile) return last.message
+  return last.length === 1 ? undefined : 'the file ends before'
 }
 
-/** Why a stream ends at an offset, where it is damaged and not just at its end. */
-async function damageAt(file: OpenFile, offset: number): Promise<string> {
-  try {
-    await file.read(offset, 1)
-    return ''
-  } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    return `: ${error.message}`
-  }
+/** None at the end of the file; the damage where there is one. */
+async function byteAt(file: OpenFile, offset: number): Promise<Buffer | DamagedFile> {
+  return file.read(offset, 1).catch((error: unknown) => {
+    if (error instanceof DamagedFile) return error
+    throw error
+  })
 }
 
 function after(last: string | undefined): string {
@@ -256,13 +249,12 @@ function parsePax(body: Buffer, offset: number): Extension {
 
 interface Described extends Header {
   readonly extension: Extension
+  readonly offset: number
+  readonly dataOffset: number
 }
 
-function toMember(
-  { name: short, type, size, extension }: Described,
-  offset: number,
-  dataOffset: number,
-): TarMember {
+function toMember(described: Described): TarMember {
+  const { name: short, type, extension, offset, dataOffset, size } = described
   const bytes = extension.name === undefined ? short : Buffer.from(extension.name, 'latin1')
   const unsafe =
     (FILES.has(type) || type === DIRECTORY

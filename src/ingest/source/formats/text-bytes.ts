@@ -1,5 +1,6 @@
 // What the bytes of a record of a text file say.
 
+import { shortPath } from '../files/addresses.ts'
 import { decodeUtf8 } from '../utf8.ts'
 import type { RejectedRow } from './format.ts'
 import type { RawRecord } from './split-records.ts'
@@ -15,4 +16,9 @@ export function decodeRecord({ bytes, problem }: RawRecord): string | RejectedRo
     return { code: 'encoding_invalid', detail: `NUL byte, the ${nul + 1}th of the row` }
   }
   return decodeUtf8(bytes) ?? { code: 'encoding_invalid', detail: 'not UTF-8' }
+}
+
+/** The record's place in its file, for messages. */
+export function whereOf(path: string, { offset }: RawRecord): string {
+  return `${shortPath(path)} at byte ${offset}`
 }
