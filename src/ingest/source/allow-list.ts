@@ -37,19 +37,22 @@ export async function openAllowList(
   paths: readonly string[],
   signal: AbortSignal,
 ): Promise<AllowList> {
-  const lists: (List & { readonly sha256: string })[] = []
+  const lists: List[] = []
+  const close = async () => {
+    for (const list of lists) await list.close()
+  }
   try {
     for (const path of paths) {
-      try {
-        lists.push(await (path.endsWith('.npy') ? openIds(path, signal) : readLines(path, signal)))
-      } catch (error) {
+      const opening = path.endsWith('.npy') ? openIds(path, signal) : readLines(path, signal)
+      const list = await opening.catch((error: unknown) => {
         signal.throwIfAborted()
         const why = messageOf(error)
         throw new ConfigError(`source.allowList.files: ${path}: ${why}`, { cause: error })
-      }
+      })
+      lists.push(list)
     }
   } catch (error) {
-    for (const list of lists) await list.close()
+    await close()
     throw error
   }
   return {
@@ -58,19 +61,18 @@ export async function openAllowList(
       for (const list of lists) if (await list.has(value)) return true
       return false
     },
-    close: async () => {
-      for (const list of lists) await list.close()
-    },
+    close,
   }
 }
 
 interface List {
+  readonly sha256: string
   readonly entries: number
   has(value: string): boolean | Promise<boolean>
   close(): Promise<void>
 }
 
-async function readLines(path: string, signal: AbortSignal): Promise<List & { sha256: string }> {
+async function readLines(path: string, signal: AbortSignal): Promise<List> {
   const hash = createHash('sha256')
   const values = new Set<string>()
   const stream = createReadStream(path, { signal })
@@ -92,7 +94,7 @@ async function readLines(path: string, signal: AbortSignal): Promise<List & { sh
 }
 
 /** Ids as pairs of 64-bit integers, ascending, as `numpy.sort` leaves them. */
-async function openIds(path: string, signal: AbortSignal): Promise<List & { sha256: string }> {
+async function openIds(path: string, signal: AbortSignal): Promise<List> {
   const file = await fs.open(path)
   try {
     const { start, count } = await readNpyHeader(file)

@@ -5,7 +5,8 @@ import type { ReasonCode } from '../../core/reasons.ts'
 import { codePointIndex } from '../../core/span.ts'
 import type { CharSpan, ImageRef, Json, SourceRow } from '../../core/types.ts'
 import { isRemote, shortPath } from './files/addresses.ts'
-import type { Fields, RejectedRow } from './formats/format.ts'
+import { isFields, type Fields, type RejectedRow } from './formats/format.ts'
+import { parseJson } from './formats/text-bytes.ts'
 import { decodeUtf8 } from './utf8.ts'
 
 /** Columns by what they mean; `url` or `image` is there. */
@@ -81,7 +82,7 @@ export function valueOf(fields: Fields, name: string): unknown {
   let value: unknown = fields
   for (const key of name.split('.')) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-    value = (value as Readonly<Record<string, unknown>>)[key]
+    value = (value as Fields)[key]
   }
   return value
 }
@@ -131,9 +132,9 @@ function toImage(value: unknown, name: string, options: MapOptions): ImageRef | 
       `image of ${value.length} bytes; source.maxImageBytes is ${maxImageBytes}`,
     )
   }
-  if (typeof value === 'object' && !Array.isArray(value)) {
+  if (isFields(value)) {
     // As Hugging Face stores images: { bytes, path }, either of them null.
-    const { bytes, path: file } = value as { readonly bytes?: unknown; readonly path?: unknown }
+    const { bytes, path: file } = value
     if (!(bytes instanceof Uint8Array)) return toImage(file, `${name}.path`, options)
     return toImage(bytes, typeof file === 'string' && file !== '' ? file : name, options)
   }
@@ -172,7 +173,7 @@ function phrasesOf(
   if (value === undefined || value === null || value === '') return []
   const list: unknown = typeof value === 'string' ? parseJson(value) : value
   if (!Array.isArray(list)) {
-    const found = list === undefined ? 'no JSON' : `${kindOf(list)}, not a list`
+    const found = list instanceof Error ? 'no JSON' : `${kindOf(list)}, not a list`
     throw new RowProblem('phrases_invalid', `column ${name} is ${found}`)
   }
   const { toUtf16 } = codePointIndex(caption)
@@ -193,15 +194,6 @@ function phrasesOf(
     }
     return { start: convert(start), end: convert(end) }
   })
-}
-
-/** undefined for what is none. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** Of [start, end, ...] or { start, end, ... }. */

@@ -1,6 +1,7 @@
 // Options of the section `source:`: which files, of which kind, and which columns mean what.
 
 import { z } from 'zod'
+import type { ColumnMapping } from './map-row.ts'
 
 /** Kinds of files that can be read. */
 export const sourceTypes = [
@@ -21,16 +22,10 @@ export const sourceTypes = [
 export type SourceType = (typeof sourceTypes)[number]
 
 /** What a preset decides where the config does not. */
-interface Preset {
+export interface Preset {
   readonly type?: SourceType
   readonly columnNames?: readonly string[]
-  readonly columns: {
-    readonly url?: string
-    readonly image?: string
-    readonly caption: string
-    readonly phrases?: string
-    readonly status?: string
-  }
+  readonly columns: Omit<ColumnMapping, 'keep'>
 }
 
 /** Published data sets, by the columns that their files really have. */
@@ -76,13 +71,7 @@ export const presets = {
   },
 } as const satisfies Readonly<Record<string, Preset>>
 
-/** Data sets whose columns are known. */
-export type PresetName = keyof typeof presets
-
-/** With the fields that a preset may leave open. */
-export function presetOf(name: PresetName): Preset {
-  return presets[name]
-}
+type PresetName = keyof typeof presets
 
 const column = z.string().min(1)
 const bytesUpTo = (most: number) => z.number().int().min(1024).max(most)

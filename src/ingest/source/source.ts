@@ -6,7 +6,13 @@ import { ConfigError, InputError, ShardError, cleanDetail } from '../../core/err
 import type { ReasonCode } from '../../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../../core/types.ts'
 import { fetchOptionsSchema } from '../fetch/options.ts'
-import { presetOf, type SourceOptions, type SourceType, type TypedOptions } from './options.ts'
+import {
+  presets,
+  type Preset,
+  type SourceOptions,
+  type SourceType,
+  type TypedOptions,
+} from './options.ts'
 import { folderOf, isRemote } from './files/addresses.ts'
 import {
   isThere,
@@ -92,14 +98,13 @@ interface Parts extends Opened {
 }
 
 function toSource(parts: Parts): CaptionSource {
-  const { identity, format, store, gate } = parts
+  const { identity, store, gate } = parts
   return {
     identity: { ...identity, ...gate?.identity },
     plan: (samplesPerShard, signal) => plan(parts, samplesPerShard, store.until(signal)),
     read: (shard, signal) => read(parts, shard, store.until(signal)),
     close: async () => {
       await gate?.close()
-      await format.close?.()
       await store.close()
     },
   }
@@ -191,20 +196,17 @@ async function openFiles(given: SourceOptions, files: SourceFiles): Promise<Open
   const options = { ...given, type }
   const paths = await listFiles(options.files, ENDINGS[type], files)
   const probe = createFormat([], options)
-  const columns = await resolveColumns(options, probe, each(paths, files)).finally(() =>
-    probe.close?.(),
-  )
+  const columns = await resolveColumns(options, probe, each(paths, files))
   const { url, image, caption, phrases, status, keep } = columns
   const statusColumns = status === undefined ? [] : [status, ERROR_MESSAGE]
   const listed = options.allowList?.column
-  const wanted = [url, image, caption, phrases, ...statusColumns, ...keep, listed]
+  const wanted = [url, image, caption, phrases, ...statusColumns, ...keep, listed].filter(
+    (name) => name !== undefined,
+  )
   const companions = await companionsOf(type, columns, each(paths, files))
   return {
     paths,
-    format: createFormat(
-      wanted.filter((name) => name !== undefined),
-      options,
-    ),
+    format: createFormat(wanted, options),
     columns,
     identity: {
       type,
@@ -245,7 +247,7 @@ async function openFolder(options: SourceOptions, files: SourceFiles): Promise<O
 /** The preset's type and columns where the config has none of its own. */
 function withPreset(options: SourceOptions): SourceOptions {
   if (options.preset === undefined) return options
-  const { type, columnNames, columns } = presetOf(options.preset)
+  const { type, columnNames, columns }: Preset = presets[options.preset]
   return {
     ...(type === undefined ? {} : { type }),
     ...(columnNames === undefined ? {} : { columnNames: [...columnNames] }),

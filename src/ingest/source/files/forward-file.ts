@@ -2,7 +2,7 @@
 // from what came, a jump begins a new stream there. So a tar over the network costs one pass.
 
 import type { OpenFile } from './files.ts'
-import { DamagedFile } from '../formats/format.ts'
+import { asDamage, type DamagedFile } from '../formats/format.ts'
 
 /** Bytes of memory against bytes that are asked for again. */
 export interface ForwardOptions {
@@ -45,8 +45,7 @@ export function createForwardFile(
   }
   const advance = async (from: AsyncIterator<Buffer>, keepFrom: number): Promise<void> => {
     const next = await from.next().catch((error: unknown) => {
-      if (!(error instanceof DamagedFile)) throw error
-      damage = error
+      damage = asDamage(error)
       return { done: true, value: undefined } as const
     })
     if (next.done === true) {

@@ -3,7 +3,7 @@
 // disk. Knows ustar, GNU long names and pax; refuses what no data set needs.
 
 import type { OpenFile } from './files.ts'
-import { DamagedFile } from '../formats/format.ts'
+import { asDamage, DamagedFile } from '../formats/format.ts'
 import { decodeUtf8 } from '../utf8.ts'
 
 /** A file in a tar, and where its bytes are. */
@@ -52,16 +52,17 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
       try {
         window = await file.read(at, Math.max(WINDOW, length))
       } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        const message = `cut at byte ${at}${after(last)}: ${error.message}`
-        throw new DamagedFile(message, { cause: error })
+        const damage = asDamage(error)
+        const message = `cut at byte ${at}${after(last)}: ${damage.message}`
+        throw new DamagedFile(message, { cause: damage })
       }
       windowAt = at
     }
     const bytes = window.subarray(at - windowAt, at - windowAt + length)
     if (bytes.length === length) return bytes
     if (bytes.length === 0) return undefined
-    const rest = await byteAt(file, at + bytes.length)
+    // A stream that ends may be damaged there.
+    const rest = await file.read(at + bytes.length, 1).catch(asDamage)
     const why = rest instanceof DamagedFile ? `: ${rest.message}` : ''
     throw new DamagedFile(`cut inside a header at byte ${at}${after(last)}${why}`)
   }
@@ -121,17 +122,9 @@ async function findCut(file: OpenFile, start: number, size: number): Promise<str
     return start + size > file.size ? `the file ends after ${file.size - start}` : undefined
   }
   if (size === 0) return undefined
-  const last = await byteAt(file, start + size - 1)
+  const last = await file.read(start + size - 1, 1).catch(asDamage)
   if (last instanceof DamagedFile) return last.message
   return last.length === 1 ? undefined : 'the file ends before'
-}
-
-/** None at the end of the file; the damage where there is one. */
-async function byteAt(file: OpenFile, offset: number): Promise<Buffer | DamagedFile> {
-  return file.read(offset, 1).catch((error: unknown) => {
-    if (error instanceof DamagedFile) return error
-    throw error
-  })
 }
 
 function after(last: string | undefined): string {

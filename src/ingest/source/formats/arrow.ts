@@ -6,6 +6,7 @@ import type { OpenFile } from '../files/files.ts'
 import { sharedArrowThread } from './arrow-thread.ts'
 import type { ArrowReply, ArrowRequest, Described } from './arrow-worker.ts'
 import {
+  asDamage,
   damagedRow,
   DamagedFile,
   markedRows,
@@ -112,8 +113,7 @@ async function* readBatch(file: OpenFile, batch: BatchToRead): AsyncGenerator<Ra
         if (columns === undefined) damage = 'holds no rows'
       }
     } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error
-      damage = error.message
+      damage = asDamage(error).message
     }
     for (let index = 0; index < end - start; index++) {
       if (columns === undefined) {
@@ -175,8 +175,8 @@ async function describeMessage(
     const request = { kind: 'describe', metadata: Uint8Array.from(metadata) } as const
     described = (await ask(request)).described
   } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    throw new DamagedFile(`message at byte ${offset}: ${error.message}`, { cause: error })
+    const damage = asDamage(error)
+    throw new DamagedFile(`message at byte ${offset}: ${damage.message}`, { cause: damage })
   }
   const bodyLength = described?.bodyLength ?? -1
   const rows = described?.rows ?? -1

@@ -20,6 +20,11 @@ export interface RejectedRow {
 /** Column to value: what the format's parser makes of it, undefined or null where there is none. */
 export type Fields = Readonly<Record<string, unknown>>
 
+/** True for what JSON has as an object. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Where a row begins; or, once and last, how many rows there are. */
 export type Mark = { readonly row: number; readonly position: Json } | { readonly rows: number }
 
@@ -38,7 +43,6 @@ export interface SourceFormat {
    * the file counts from 0 at the file's start.
    */
   read(file: SourceFile, position: Json | undefined): AsyncIterable<RawRow>
-  close?(): Promise<void>
 }
 
 /** A format that knows sound files alone: each part throws DamagedFile where a file is not. */
@@ -76,6 +80,12 @@ export class DamagedFile extends Error {
   override readonly name = 'DamagedFile'
 }
 
+/** The error as damage. @throws what is none */
+export function asDamage(error: unknown): DamagedFile {
+  if (error instanceof DamagedFile) return error
+  throw error
+}
+
 /**
  * A position that a plan wrote and a reader gets back.
  *
@@ -100,7 +110,7 @@ export function survivingDamage(format: SoundFormat): SourceFormat {
       try {
         return await format.columns(file)
       } catch (error) {
-        throw new InputError(`${file.path}: ${damageOf(error)}`, { cause: error })
+        throw new InputError(`${file.path}: ${asDamage(error).message}`, { cause: error })
       }
     },
     marks: async function* (file, grid) {
@@ -108,7 +118,7 @@ export function survivingDamage(format: SoundFormat): SourceFormat {
       try {
         yield* format.marks(file, { ...grid, seen })
       } catch (error) {
-        const damage = damageOf(error)
+        const damage = asDamage(error).message
         if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { damage } }
         seen.rows++
       }
@@ -120,16 +130,10 @@ export function survivingDamage(format: SoundFormat): SourceFormat {
         if (known === undefined) yield* format.read(file, position)
         else yield damagedRow(file.path, known.damage)
       } catch (error) {
-        yield damagedRow(file.path, damageOf(error))
+        yield damagedRow(file.path, asDamage(error).message)
       }
     },
   }
-}
-
-/** @throws what is no damage */
-function damageOf(error: unknown): string {
-  if (error instanceof DamagedFile) return error.message
-  throw error
 }
 
 /** The row that stands for what cannot be read of a file. */

@@ -89,10 +89,6 @@ export function createImg2datasetFormat(
       if ('pair' in start) yield* pairs.read(tar, start.pair)
       yield* (await lostOf(tar)).slice('lost' in start ? start.lost : 0)
     },
-    close: async () => {
-      lost.clear()
-      await statuses.close?.()
-    },
   }
 }
 

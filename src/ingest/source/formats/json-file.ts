@@ -2,12 +2,12 @@
 // captions of COCO, whose annotations refer to images. Read element by element, never whole.
 
 import { z } from 'zod'
-import { messageOf } from '../../../core/errors.ts'
 import type { SourceOptions } from '../options.ts'
 import { createCache } from '../../../system/cache.ts'
 import type { SourceFile } from '../files/files.ts'
 import {
   DamagedFile,
+  isFields,
   isMarked,
   placed,
   survivingDamage,
@@ -19,7 +19,7 @@ import {
 import { findJsonArrays, jsonElements, type JsonArrays } from './split-json.ts'
 import type { RawRecord } from './split-records.ts'
 import { readBytes } from '../files/packed-bytes.ts'
-import { decodeRecord, whereOf } from './text-bytes.ts'
+import { decodeRecord, parseJson, whereOf } from './text-bytes.ts'
 
 const LAYOUTS_KEPT = 16
 const IMAGES_KEPT = 2
@@ -102,10 +102,6 @@ export function createJsonFormat(wanted: readonly string[], options: SourceOptio
         }
       }
     },
-    close: async () => {
-      layouts.clear()
-      imagesOf.clear()
-    },
   })
 }
 
@@ -163,14 +159,13 @@ function toRow(path: string, row: Records): RawRow {
     const where = whereOf(path, record)
     const text = decodeRecord(record)
     if (typeof text !== 'string') return placed(where, text)
-    const value = parseText(text)
+    const value = parseJson(text)
     if (value instanceof Error) {
       return { code: 'row_malformed', detail: `${where}: ${value.message}` }
     }
     if (name !== '') fields[name] = value
-    else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      Object.assign(fields, value)
-    } else return { code: 'row_malformed', detail: `${where}: not a JSON object` }
+    else if (isFields(value)) Object.assign(fields, value)
+    else return { code: 'row_malformed', detail: `${where}: not a JSON object` }
   }
   return { fields }
 }
@@ -191,13 +186,5 @@ function toLayout(arrays: JsonArrays): Layout {
 
 function parse(record: RawRecord): unknown {
   const text = decodeRecord(record)
-  return typeof text === 'string' ? parseText(text) : undefined
-}
-
-function parseText(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch (error) {
-    return new Error(`not JSON: ${messageOf(error)}`)
-  }
+  return typeof text === 'string' ? parseJson(text) : undefined
 }

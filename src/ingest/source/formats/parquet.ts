@@ -61,7 +61,7 @@ export function createParquetFormat(wanted: readonly string[]): SourceFormat {
   const windows = createCache<Window>(WINDOWS_KEPT)
 
   const footerOf = (file: SourceFile): Promise<FileMetaData> =>
-    footers.get(file.path, () => withFile(file, readFooter))
+    footers.get(file.path, () => readFooter(file))
 
   return survivingDamage({
     columns: async (file) => topColumns(await footerOf(file)),
@@ -83,10 +83,6 @@ export function createParquetFormat(wanted: readonly string[]): SourceFormat {
           yield rowOf(window, row - range.start)
         }
       }
-    },
-    close: async () => {
-      footers.clear()
-      windows.clear()
     },
   })
 }
@@ -145,44 +141,44 @@ function chunksOf(rowGroup: RowGroup | undefined, columns: readonly string[]) {
   )
 }
 
-function readWindow(parquet: ParquetFile, range: Range): Promise<Window> {
+async function readWindow(parquet: ParquetFile, range: Range): Promise<Window> {
   const { file: source, footer, columns } = parquet
   const { start: rowStart, end: rowEnd, group } = range
   const rowGroup = footer.row_groups[group]
-  return withFile(source, async (file) => {
-    const window = new Map<string, ArrayLike<unknown>>()
-    for (const column of columns) {
-      const chunk = chunksOf(rowGroup, [column])[0]
-      const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0
-      const where = `${shortPath(source.path)} row group ${group}, column ${column} at byte ${start}`
-      const bytes = Number(chunk?.total_compressed_size ?? 0)
-      if (bytes > MAX_COLUMN_CHUNK) {
-        return new DamagedFile(`${where}: ${bytes} bytes; rewrite it with smaller row groups`)
-      }
-      try {
-        const scan = await parquetScan({ ...decoding, file, metadata: footer, columns: [column] })
-        const values = await scan.readColumn({ column, rowStart, rowEnd })
-        if (values.length !== rowEnd - rowStart) {
-          const missing = rowEnd - rowStart - values.length
-          return new DamagedFile(`${where}: ends ${missing} rows early`)
-        }
-        window.set(column, values)
-      } catch (error) {
-        if (error instanceof ShardError) throw error
-        // Pages of version 2 by pyarrow up to 25 of a column in lists (apache/arrow#51097).
-        const isNested = (chunk?.path_in_schema.length ?? 0) > 1
-        const hint =
-          isNested && error instanceof RangeError
-            ? '; if other programs read it, rewrite it with data_page_version 1.0'
-            : ''
-        return new DamagedFile(`${where}: ${messageOf(error)}${hint}`, { cause: error })
-      }
+  await using file = await openBuffer(source)
+  const window = new Map<string, ArrayLike<unknown>>()
+  for (const column of columns) {
+    const chunk = chunksOf(rowGroup, [column])[0]
+    const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0
+    const where = `${shortPath(source.path)} row group ${group}, column ${column} at byte ${start}`
+    const bytes = Number(chunk?.total_compressed_size ?? 0)
+    if (bytes > MAX_COLUMN_CHUNK) {
+      return new DamagedFile(`${where}: ${bytes} bytes; rewrite it with smaller row groups`)
     }
-    return window
-  })
+    try {
+      const scan = await parquetScan({ ...decoding, file, metadata: footer, columns: [column] })
+      const values = await scan.readColumn({ column, rowStart, rowEnd })
+      if (values.length !== rowEnd - rowStart) {
+        const missing = rowEnd - rowStart - values.length
+        return new DamagedFile(`${where}: ends ${missing} rows early`)
+      }
+      window.set(column, values)
+    } catch (error) {
+      if (error instanceof ShardError) throw error
+      // Pages of version 2 by pyarrow up to 25 of a column in lists (apache/arrow#51097).
+      const isNested = (chunk?.path_in_schema.length ?? 0) > 1
+      const hint =
+        isNested && error instanceof RangeError
+          ? '; if other programs read it, rewrite it with data_page_version 1.0'
+          : ''
+      return new DamagedFile(`${where}: ${messageOf(error)}${hint}`, { cause: error })
+    }
+  }
+  return window
 }
 
-async function readFooter(file: AsyncBuffer): Promise<FileMetaData> {
+async function readFooter(source: SourceFile): Promise<FileMetaData> {
+  await using file = await openBuffer(source)
   try {
     const tail = Buffer.from(await file.slice(Math.max(0, file.byteLength - 8), file.byteLength))
     if (tail.length < 8 || tail.toString('latin1', 4) !== 'PAR1') {
@@ -216,11 +212,11 @@ function topColumns(footer: FileMetaData): readonly string[] {
   return parquetSchema(footer).children.map((child) => child.element.name)
 }
 
-/** Runs with the file open; every slice is a read of its own. */
-async function withFile<T>(source: SourceFile, use: (file: AsyncBuffer) => Promise<T>): Promise<T> {
-  await using file = await source.open()
+/** Every slice is a read of its own. */
+async function openBuffer(source: SourceFile): Promise<AsyncBuffer & AsyncDisposable> {
+  const file = await source.open()
   const { size } = file
-  return await use({
+  return {
     byteLength: size,
     slice: async (start, end = size) => {
       const bytes = await file.read(start, Math.max(0, Math.min(end, size) - start))
@@ -229,5 +225,6 @@ async function withFile<T>(source: SourceFile, use: (file: AsyncBuffer) => Promi
       const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
       return isWhole ? buffer : new Uint8Array(bytes).buffer
     },
-  })
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  }
 }

@@ -1,23 +1,23 @@
 // TSV, CSV and JSON Lines, plain or gzipped: records to rows.
 
-import { messageOf } from '../../../core/errors.ts'
 import { createCache } from '../../../system/cache.ts'
 import type { SourceOptions } from '../options.ts'
 import type { SourceFile } from '../files/files.ts'
 import {
+  asDamage,
   DamagedFile,
+  isFields,
   isMarked,
   numberPosition,
   placed,
   survivingDamage,
   toPosition,
-  type Fields,
   type RawRow,
   type RejectedRow,
   type SourceFormat,
 } from './format.ts'
 import { readBytes } from '../files/packed-bytes.ts'
-import { decodeRecord, whereOf } from './text-bytes.ts'
+import { decodeRecord, parseJson, whereOf } from './text-bytes.ts'
 import { RecordSplitter, splitFields, type RawRecord } from './split-records.ts'
 
 /** How a text format makes fields of records. */
@@ -90,15 +90,9 @@ const jsonDialect: Dialect = {
 }
 
 function parseObject(text: string): RawRow {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    return malformed(`not JSON: ${messageOf(error)}`)
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return { fields: value as Fields } // any object is
-  }
+  const value = parseJson(text)
+  if (value instanceof Error) return malformed(value.message)
+  if (isFields(value)) return { fields: value }
   const found = Array.isArray(value) ? 'an array' : JSON.stringify(value).slice(0, 40)
   return malformed(`a JSON object is needed, not ${found}`)
 }
@@ -163,8 +157,8 @@ export function createTextFormat(type: TextType, options: SourceOptions): Source
         if (batch.length > 0) yield batch
       }
     } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error
-      throw new DamagedFile(`at byte ${reached}: ${error.message}`, { cause: error })
+      const damage = asDamage(error)
+      throw new DamagedFile(`at byte ${reached}: ${damage.message}`, { cause: damage })
     }
   }
 

@@ -7,7 +7,9 @@ import type { SourceOptions } from '../options.ts'
 import { shortPath } from '../files/addresses.ts'
 import type { OpenFile, SourceFile } from '../files/files.ts'
 import {
+  asDamage,
   DamagedFile,
+  isFields,
   isMarked,
   placed,
   survivingDamage,
@@ -18,6 +20,7 @@ import {
   type SourceFormat,
 } from './format.ts'
 import { decodeUtf8 } from '../utf8.ts'
+import { parseJson } from './text-bytes.ts'
 import { openUnpacked } from '../files/packed-bytes.ts'
 import { CutMember, tarMembers, type TarMember } from '../files/tar-members.ts'
 
@@ -115,7 +118,7 @@ export async function tarKeys(tar: SourceFile): Promise<ReadonlySet<string>> {
       if (reject === undefined) keys.add(key)
     }
   } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
+    asDamage(error) // the keys before it count
   }
   return keys
 }
@@ -234,9 +237,10 @@ async function readSample(file: OpenFile, sample: Sample, limits: Limits): Promi
     fields[member.ending] = value
     if (isDefault) fields['image'] = value
     if (isJson) {
-      const parsed = parseJsonMember(bytes)
-      if (typeof parsed === 'string') {
-        const detail = `member ${JSON.stringify(member.name)}: ${parsed}`
+      const parsed = parseJson(decodeUtf8(bytes) ?? '')
+      if (parsed instanceof Error || !isFields(parsed)) {
+        const problem = parsed instanceof Error ? 'no JSON in UTF-8' : 'no JSON object'
+        const detail = `member ${JSON.stringify(member.name)}: ${problem}`
         return { code: 'row_malformed', detail }
       }
       json = parsed
@@ -244,14 +248,4 @@ async function readSample(file: OpenFile, sample: Sample, limits: Limits): Promi
   }
   // A member goes before a key of the json with its name.
   return { fields: { ...json, ...fields } }
-}
-
-function parseJsonMember(bytes: Uint8Array): Fields | string {
-  try {
-    const value: unknown = JSON.parse(decodeUtf8(bytes) ?? '')
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
-    return 'no JSON object'
-  } catch {
-    return 'no JSON in UTF-8'
-  }
 }
