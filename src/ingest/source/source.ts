@@ -122,7 +122,6 @@ async function* read(
   files: SourceFiles,
 ): AsyncGenerator<SourceRow | SourceReject> {
   const { paths, format, columns, gate, imageRootOf } = parts
-  const { captionIndex, phraseUnits, maxImageBytes } = parts.options
   const { data: cursor } = cursorSchema.safeParse(shard.cursor)
   if (cursor === undefined) {
     throw new InputError(`${JSON.stringify(shard.cursor)} is no cursor of a source`)
@@ -136,8 +135,7 @@ async function* read(
         `shard ${shard.id} ends ${missing} rows early: the files changed since they were planned`,
       )
     }
-    const imageRoot = imageRootOf(path)
-    const mapping = { columns, captionIndex, phraseUnits, maxImageBytes, imageRoot }
+    const mapping = { ...parts.options, columns, imageRoot: imageRootOf(path) }
     const position = index === cursor.file ? cursor.position : undefined
     for await (const raw of format.read(files.file(path), position)) {
       const rejected = 'code' in raw ? raw : await gate?.check(raw.fields)

@@ -3,8 +3,8 @@
 
 import { z } from 'zod'
 import type { OpenFile } from '../files/files.ts'
-import { sharedArrowThread } from './arrow-thread.ts'
-import type { ArrowReply, ArrowRequest, Described } from './arrow-worker.ts'
+import { arrowThread } from './arrow-thread.ts'
+import type { ArrowReply, Described } from './arrow-worker.ts'
 import {
   asDamage,
   damagedRow,
@@ -46,7 +46,10 @@ export function createArrowFormat(wanted: readonly string[]): SourceFormat {
       for await (const message of walk(file)) {
         if (message.kind !== 'schema') break
         const stream = await file.read(message.offset, message.length)
-        const { columns } = await ask({ kind: 'columns', stream: Uint8Array.from(stream) })
+        const { columns } = await arrowThread.ask({
+          kind: 'columns',
+          stream: Uint8Array.from(stream),
+        })
         if (columns !== undefined) return columns
       }
       throw new DamagedFile('no schema at its beginning')
@@ -102,13 +105,13 @@ async function* readBatch(file: OpenFile, batch: BatchToRead): AsyncGenerator<Ra
     try {
       if (damage === undefined) {
         const request = { kind: 'rows', key, columns: wanted, start, end } as const
-        columns = (await ask(request)).rows
+        columns = (await arrowThread.ask(request)).rows
         if (columns === undefined) {
           const parts = [batch.schema]
           for (const at of dictionaries) parts.push(await readMessage(file, at))
           parts.push(await file.read(offset, length))
           const stream = Uint8Array.from(Buffer.concat(parts))
-          columns = (await ask({ ...request, stream })).rows
+          columns = (await arrowThread.ask({ ...request, stream })).rows
         }
         if (columns === undefined) damage = 'holds no rows'
       }
@@ -124,10 +127,6 @@ async function* readBatch(file: OpenFile, batch: BatchToRead): AsyncGenerator<Ra
       }
     }
   }
-}
-
-function ask(request: ArrowRequest): Promise<ArrowReply> {
-  return sharedArrowThread().ask(request)
 }
 
 /** Byte offset of the first message, in a file behind its magic. */
@@ -173,7 +172,7 @@ async function describeMessage(
   let described: Described | undefined
   try {
     const request = { kind: 'describe', metadata: Uint8Array.from(metadata) } as const
-    described = (await ask(request)).described
+    described = (await arrowThread.ask(request)).described
   } catch (error) {
     const damage = asDamage(error)
     throw new DamagedFile(`message at byte ${offset}: ${damage.message}`, { cause: damage })

@@ -102,7 +102,7 @@ async function* walk(
     throw new ShardError(`cannot list ${where}: ${messageOf(error)}`, { cause: error })
   })
   const names = items.filter((item) => !item.name.startsWith('.'))
-  names.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  names.sort((a, b) => (a.name < b.name ? -1 : 1))
   const captions = new Set(names.map((item) => item.name).filter((name) => name.endsWith('.txt')))
   const stems = new Set(names.filter((item) => isImage(item.name)).map((item) => stem(item.name)))
 
@@ -114,10 +114,8 @@ async function* walk(
     if (item.isDirectory()) {
       yield* walk(root, name === first ? rest : [], file)
     } else if (isImage(name)) {
-      const caption = `${stem(name)}.txt`
-      const known = captions.has(caption)
-      const at = relative === '' ? caption : `${relative}/${caption}`
-      yield { file, isImage: true, ...(known ? { caption: at } : {}) }
+      const known = captions.has(`${stem(name)}.txt`)
+      yield { file, isImage: true, ...(known ? { caption: `${stem(file)}.txt` } : {}) }
     } else if (captions.has(name) && !stems.has(stem(name))) {
       yield { file, isImage: false, caption: file }
     }

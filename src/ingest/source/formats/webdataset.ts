@@ -161,12 +161,8 @@ async function* samples(file: OpenFile, offset: number): AsyncGenerator<Sample> 
         if (open !== undefined) yield close(open)
         open = undefined
         const detail = `member ${JSON.stringify(member.name)} at byte ${member.offset}: ${member.unsafe}`
-        yield {
-          key: member.name,
-          offset: member.offset,
-          members: [],
-          reject: { code: 'member_unsafe', detail },
-        }
+        const reject = { code: 'member_unsafe', detail } as const
+        yield { key: member.name, offset: member.offset, members: [], reject }
         continue
       }
       const [, key, ending] = MEMBER.exec(member.name) ?? []
