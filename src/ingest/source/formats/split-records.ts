@@ -141,11 +141,13 @@ export class RecordSplitter {
     const bytes = this.#pending
     const end = bytes[found.end - 1] === RETURN && found.end > start ? found.end - 1 : found.end
     if (end === start) return undefined
-    const place = { offset: this.#offset + start, next: this.#offset + found.next }
+    const offset = this.#offset + start
+    const next = this.#offset + found.next
     const isLong = found.cut === true || end - start > this.#maxRowBytes
     const problem = isLong ? 'too_long' : found.problem
-    if (problem !== undefined) return { ...place, bytes: NONE, problem }
-    return { ...place, bytes: bytes.subarray(start, end) }
+    // Written out, since a spread for each record takes longer than all else here.
+    if (problem !== undefined) return { offset, next, bytes: NONE, problem }
+    return { offset, next, bytes: bytes.subarray(start, end) }
   }
 }
 
