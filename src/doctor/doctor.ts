@@ -123,7 +123,7 @@ async function* diagnoseDataset(
 }
 
 async function readFirst({ config, rows, signal }: DoctorOptions) {
-  const source = await openSource(config.source!, signal, config.fetch)
+  const source = await openSource(config.source!, signal, { fetch: config.fetch })
   try {
     const items: (SourceRow | SourceReject)[] = []
     for await (const shard of source.plan(rows, signal)) {

@@ -145,7 +145,7 @@ export async function withSource<T>(
   use: (source: CaptionSource) => Promise<T>,
 ): Promise<T> {
   if (options === undefined) throw new ConfigError('source: missing; name the dataset to label')
-  const source = await openSource(options, signal, fetch)
+  const source = await openSource(options, signal, { fetch })
   try {
     return await use(source)
   } finally {

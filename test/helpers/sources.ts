@@ -8,26 +8,24 @@ import {
   type SourceReject,
 } from '../../src/ingest/source/source.ts'
 import type { SourceRow } from '../../src/core/types.ts'
-import type { FetchOptions } from '../../src/ingest/fetch/options.ts'
 import { InputError } from '../../src/core/errors.ts'
-import type { FilesDeps, OpenFile, SourceFiles } from '../../src/ingest/source/files/files.ts'
+import type {
+  Network,
+  OpenFile,
+  SourceFile,
+  SourceFiles,
+} from '../../src/ingest/source/files/files.ts'
 import { sourceOptionsSchema } from '../../src/ingest/source/options.ts'
 import type { z } from 'zod'
 
 export type SourceConfig = z.input<typeof sourceOptionsSchema>
+export type { Network }
 export type Item = SourceRow | SourceReject
 
 const never = new AbortController().signal
 
-/** How remote files are had, where a test has a server. */
-export interface Network {
-  readonly fetch: FetchOptions
-  readonly deps?: FilesDeps
-}
-
 export function open(config: SourceConfig, network?: Network): Promise<CaptionSource> {
-  const { fetch, deps } = network ?? {}
-  return openSource(sourceOptionsSchema.parse(config), never, fetch, deps)
+  return openSource(sourceOptionsSchema.parse(config), never, network)
 }
 
 export async function planOf(source: CaptionSource, samplesPerShard: number): Promise<Shard[]> {
@@ -123,17 +121,26 @@ export function memoryFiles(
     return {
       size: bytes.length,
       read: async (start, length) => bytes.subarray(start, start + length),
-      close: async () => undefined,
+      [Symbol.asyncDispose]: async () => undefined,
     }
   }
-  return {
-    open,
-    openForward: open,
-    stream: async function* (path, offset) {
+  const file = (path: string): SourceFile => ({
+    path,
+    signal: never,
+    beside: file,
+    open: () => open(path),
+    openForward: () => open(path),
+    stream: async function* (offset) {
       const bytes = bytesOf(path)
       for (let at = offset; at < bytes.length; at += chunk) yield bytes.subarray(at, at + chunk)
     },
-    describe: async (path) => ({ size: bytesOf(path).length }),
+    describe: async () => ({ size: bytesOf(path).length }),
+  })
+  return {
+    file,
+    listObjects: () => {
+      throw new Error('no objects in memory')
+    },
   }
 }
 

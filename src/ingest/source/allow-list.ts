@@ -37,19 +37,22 @@ export async function openAllowList(
   paths: readonly string[],
   signal: AbortSignal,
 ): Promise<AllowList> {
-  const lists: (List & { readonly sha256: string })[] = []
+  const lists: List[] = []
+  const close = async () => {
+    for (const list of lists) await list.close()
+  }
   try {
     for (const path of paths) {
-      try {
-        lists.push(await (path.endsWith('.npy') ? openIds(path, signal) : readLines(path, signal)))
-      } catch (error) {
+      const opening = path.endsWith('.npy') ? openIds(path, signal) : readLines(path, signal)
+      const list = await opening.catch((error: unknown) => {
         signal.throwIfAborted()
         const why = messageOf(error)
         throw new ConfigError(`source.allowList.files: ${path}: ${why}`, { cause: error })
-      }
+      })
+      lists.push(list)
     }
   } catch (error) {
-    for (const list of lists) await list.close()
+    await close()
     throw error
   }
   return {
@@ -58,19 +61,18 @@ export async function openAllowList(
       for (const list of lists) if (await list.has(value)) return true
       return false
     },
-    close: async () => {
-      for (const list of lists) await list.close()
-    },
+    close,
   }
 }
 
 interface List {
+  readonly sha256: string
   readonly entries: number
   has(value: string): boolean | Promise<boolean>
   close(): Promise<void>
 }
 
-async function readLines(path: string, signal: AbortSignal): Promise<List & { sha256: string }> {
+async function readLines(path: string, signal: AbortSignal): Promise<List> {
   const hash = createHash('sha256')
   const values = new Set<string>()
   const stream = createReadStream(path, { signal })
@@ -92,7 +94,7 @@ async function readLines(path: string, signal: AbortSignal): Promise<List & { sh
 }
 
 /** Ids as pairs of 64-bit integers, ascending, as `numpy.sort` leaves them. */
-async function openIds(path: string, signal: AbortSignal): Promise<List & { sha256: string }> {
+async function openIds(path: string, signal: AbortSignal): Promise<List> {
   const file = await fs.open(path)
   try {
     const { start, count } = await readNpyHeader(file)
@@ -133,14 +135,14 @@ async function openIds(path: string, signal: AbortSignal): Promise<List & { sha2
       has: async (value) => {
         const id = toId(value)
         if (id === undefined) return false
-        const page = countUpTo(firsts.length / 2, id, (at) => [
-          firsts[2 * at]!,
-          firsts[2 * at + 1]!,
-        ])
+        const page = countWhile(firsts.length / 2, (at) => {
+          const first = [firsts[2 * at]!, firsts[2 * at + 1]!] as const
+          return compare(first, id) <= 0
+        })
         if (page === 0) return false
         const bytes = await pageAt(page - 1)
         const idOf = (at: number) => idAt(bytes, at * ID_BYTES)
-        const found = countUpTo(bytes.length / ID_BYTES, id, idOf)
+        const found = countWhile(bytes.length / ID_BYTES, (at) => compare(idOf(at), id) <= 0)
         return found > 0 && compare(idOf(found - 1), id) === 0
       },
       close: () => file.close(),
@@ -168,12 +170,12 @@ function compare(a: Id, b: Id): number {
   return a[half] < b[half] ? -1 : a[half] > b[half] ? 1 : 0
 }
 
-/** How many of sorted ids are at most this one. */
-function countUpTo(length: number, id: Id, idOf: (index: number) => Id): number {
+/** How many of the indexes hold, which those from 0 on do up to some. */
+function countWhile(length: number, holds: (index: number) => boolean): number {
   let [low, high] = [0, length]
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (compare(idOf(middle), id) <= 0) low = middle + 1
+    if (holds(middle)) low = middle + 1
     else high = middle
   }
   return low

@@ -5,7 +5,8 @@ import type { ReasonCode } from '../../core/reasons.ts'
 import { codePointIndex } from '../../core/span.ts'
 import type { CharSpan, ImageRef, Json, SourceRow } from '../../core/types.ts'
 import { isRemote, shortPath } from './files/addresses.ts'
-import type { Fields, RejectedRow } from './formats/format.ts'
+import { isFields, type Fields, type RejectedRow } from './formats/format.ts'
+import { parseJson } from './formats/text-bytes.ts'
 import { decodeUtf8 } from './utf8.ts'
 
 /** Columns by what they mean; `url` or `image` is there. */
@@ -47,7 +48,7 @@ export function mapRow(fields: Fields, options: MapOptions): Omit<SourceRow, 'ro
   try {
     url = columns.url === undefined ? undefined : textOf(fields, columns.url)
     checkStatus(fields, columns.status)
-    const image = imageOf(fields, url, options)
+    const image = localImage(fields, options) ?? remoteImage(url, columns)
     const caption = captionOf(fields, options)
     const supplied = phrasesOf(fields, caption, options)
     const extra = Object.fromEntries(
@@ -81,7 +82,7 @@ export function valueOf(fields: Fields, name: string): unknown {
   let value: unknown = fields
   for (const key of name.split('.')) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined
-    value = (value as Readonly<Record<string, unknown>>)[key]
+    value = (value as Fields)[key]
   }
   return value
 }
@@ -110,55 +111,47 @@ function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-function imageOf(fields: Fields, url: string | undefined, options: MapOptions): ImageRef {
-  const name = options.columns.image
-  const value = name === undefined ? undefined : valueOf(fields, name)
-  const image = name === undefined ? undefined : localImage(value, name, options)
-  if (image !== undefined) return image
+function localImage(fields: Fields, options: MapOptions): ImageRef | undefined {
+  const { image: column } = options.columns
+  return column === undefined ? undefined : toImage(valueOf(fields, column), column, options)
+}
+
+function remoteImage(url: string | undefined, columns: ColumnMapping): ImageRef {
   if (url !== undefined && url !== '') return { kind: 'url', url }
-  const asked = [name, options.columns.url].filter((column) => column !== undefined)
+  const asked = [columns.image, columns.url].filter((column) => column !== undefined)
   throw new RowProblem('image_missing', `nothing in column ${asked.join(' or ')}`)
 }
 
-function localImage(value: unknown, name: string, options: MapOptions): ImageRef | undefined {
+function toImage(value: unknown, name: string, options: MapOptions): ImageRef | undefined {
+  const { imageRoot, maxImageBytes } = options
   if (value === undefined || value === null || value === '') return undefined
-  if (value instanceof Uint8Array) return embedded(value, name, options)
-  if (typeof value === 'object' && !Array.isArray(value)) {
+  if (value instanceof Uint8Array) {
+    if (value.length <= maxImageBytes) return { kind: 'bytes', bytes: value, name }
+    throw new RowProblem(
+      'row_too_long',
+      `image of ${value.length} bytes; source.maxImageBytes is ${maxImageBytes}`,
+    )
+  }
+  if (isFields(value)) {
     // As Hugging Face stores images: { bytes, path }, either of them null.
-    const { bytes, path: file } = value as { readonly bytes?: unknown; readonly path?: unknown }
-    if (bytes instanceof Uint8Array) {
-      const label = typeof file === 'string' && file !== '' ? file : name
-      return embedded(bytes, label, options)
-    }
-    return localImage(file, `${name}.path`, options)
+    const { bytes, path: file } = value
+    if (!(bytes instanceof Uint8Array)) return toImage(file, `${name}.path`, options)
+    return toImage(bytes, typeof file === 'string' && file !== '' ? file : name, options)
   }
   const file = asText(value, name)
-  if (isRemote(options.imageRoot)) return besideRemote(file, name, options.imageRoot)
-  const root = path.resolve(options.imageRoot)
+  const outside = () => `${JSON.stringify(shortPath(file))} is not inside ${shortPath(imageRoot)}`
+  if (isRemote(imageRoot)) {
+    // A path in a file that came over the network is an address relative to it.
+    const url = URL.canParse(file, imageRoot) ? new URL(file, imageRoot).href : ''
+    if (url.startsWith(imageRoot)) return { kind: 'url', url }
+    throw new RowProblem('member_unsafe', `column ${name}: ${outside()}`)
+  }
+  const root = path.resolve(imageRoot)
   const full = path.resolve(root, file)
   if (full !== root && full.startsWith(root.endsWith(path.sep) ? root : root + path.sep)) {
-    return { kind: 'file', path: path.join(options.imageRoot, path.relative(root, full)) }
+    return { kind: 'file', path: path.join(imageRoot, path.relative(root, full)) }
   }
-  const detail = `${JSON.stringify(shortPath(file))} is not inside ${shortPath(options.imageRoot)}`
-  throw new RowProblem('member_unsafe', detail)
-}
-
-/** A path in a file that came over the network is an address relative to it. */
-function besideRemote(file: string, name: string, root: string): ImageRef {
-  if (URL.canParse(file, root)) {
-    const url = new URL(file, root).href
-    if (url.startsWith(root)) return { kind: 'url', url }
-  }
-  const shown = JSON.stringify(shortPath(file))
-  throw new RowProblem('member_unsafe', `column ${name}: ${shown} is not inside ${shortPath(root)}`)
-}
-
-function embedded(bytes: Uint8Array, name: string, { maxImageBytes }: MapOptions): ImageRef {
-  if (bytes.length <= maxImageBytes) return { kind: 'bytes', bytes, name }
-  throw new RowProblem(
-    'row_too_long',
-    `image of ${bytes.length} bytes; source.maxImageBytes is ${maxImageBytes}`,
-  )
+  throw new RowProblem('member_unsafe', outside())
 }
 
 function captionOf(fields: Fields, { columns, captionIndex }: MapOptions): string {
@@ -178,48 +171,32 @@ function phrasesOf(
   if (name === undefined) return undefined
   const value = valueOf(fields, name)
   if (value === undefined || value === null || value === '') return []
-  const list: unknown = typeof value === 'string' ? parseJson(value, name) : value
+  const list: unknown = typeof value === 'string' ? parseJson(value) : value
   if (!Array.isArray(list)) {
-    throw new RowProblem('phrases_invalid', `column ${name} is ${kindOf(list)}, not a list`)
+    const found = list instanceof Error ? 'no JSON' : `${kindOf(list)}, not a list`
+    throw new RowProblem('phrases_invalid', `column ${name} is ${found}`)
   }
-  const convert = options.phraseUnits === 'utf16' ? undefined : codePointIndex(caption).toUtf16
-  return list.map((item: unknown) => toSpan(item, name, caption, convert))
-}
-
-function parseJson(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new RowProblem('phrases_invalid', `column ${name} is no JSON`)
-  }
-}
-
-/** [start, end, ...] or { start, end, ... }; outside of the caption stays outside for the check that follows. */
-function toSpan(
-  item: unknown,
-  name: string,
-  caption: string,
-  convert: ((index: number) => number) | undefined,
-): CharSpan {
-  const [start, end] = boundsOf(item).map(Number)
-  if (
-    start === undefined ||
-    end === undefined ||
-    !Number.isInteger(start) ||
-    !Number.isInteger(end)
-  ) {
-    throw new RowProblem(
-      'phrases_invalid',
-      `column ${name}: ${JSON.stringify(toJson(item))} begins with no start and end`,
-    )
-  }
-  if (convert === undefined) return { start, end }
+  const { toUtf16 } = codePointIndex(caption)
   // An index behind the text has no counterpart in the other unit.
-  const inUtf16 = (index: number) =>
-    index < 0 ? index : ((convert(index) as number | undefined) ?? caption.length + 1)
-  return { start: inUtf16(start), end: inUtf16(end) }
+  const convert = (index: number) =>
+    index < 0 || options.phraseUnits === 'utf16'
+      ? index
+      : ((toUtf16(index) as number | undefined) ?? caption.length + 1)
+  // Outside of the caption stays outside for the check that follows.
+  return list.map((item: unknown) => {
+    const [start = NaN, end = NaN] = boundsOf(item).map(Number)
+    if (!Number.isInteger(start) || !Number.isInteger(end)) {
+      const shown = JSON.stringify(toJson(item))
+      throw new RowProblem(
+        'phrases_invalid',
+        `column ${name}: ${shown} begins with no start and end`,
+      )
+    }
+    return { start: convert(start), end: convert(end) }
+  })
 }
 
+/** Of [start, end, ...] or { start, end, ... }. */
 function boundsOf(item: unknown): readonly unknown[] {
   if (Array.isArray(item) || ArrayBuffer.isView(item)) return Array.from(item as ArrayLike<unknown>)
   if (typeof item !== 'object' || item === null) return []

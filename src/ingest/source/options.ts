@@ -1,6 +1,7 @@
 // Options of the section `source:`: which files, of which kind, and which columns mean what.
 
 import { z } from 'zod'
+import type { ColumnMapping } from './map-row.ts'
 
 /** Kinds of files that can be read. */
 export const sourceTypes = [
@@ -21,16 +22,10 @@ export const sourceTypes = [
 export type SourceType = (typeof sourceTypes)[number]
 
 /** What a preset decides where the config does not. */
-interface Preset {
+export interface Preset {
   readonly type?: SourceType
   readonly columnNames?: readonly string[]
-  readonly columns: {
-    readonly url?: string
-    readonly image?: string
-    readonly caption: string
-    readonly phrases?: string
-    readonly status?: string
-  }
+  readonly columns: Omit<ColumnMapping, 'keep'>
 }
 
 /** Published data sets, by the columns that their files really have. */
@@ -76,15 +71,10 @@ export const presets = {
   },
 } as const satisfies Readonly<Record<string, Preset>>
 
-/** Data sets whose columns are known. */
-export type PresetName = keyof typeof presets
-
-/** With the fields that a preset may leave open. */
-export function presetOf(name: PresetName): Preset {
-  return presets[name]
-}
+type PresetName = keyof typeof presets
 
 const column = z.string().min(1)
+const bytesUpTo = (most: number) => z.number().int().min(1024).max(most)
 
 const columnsSchema = z.strictObject({
   /** Column with the image's URL. */
@@ -159,19 +149,9 @@ export const sourceOptionsSchema = z.strictObject({
   /** Folder that image paths are relative to and may not leave. Default: the folder of the row's file. */
   imageRoot: z.string().min(1).optional(),
   /** Longest line, record or text member; what is longer is rejected. */
-  maxRowBytes: z
-    .number()
-    .int()
-    .min(1024)
-    .max(2 ** 28)
-    .default(2 ** 20),
+  maxRowBytes: bytesUpTo(2 ** 28).default(2 ** 20),
   /** Largest image inside a tar or a Parquet file. */
-  maxImageBytes: z
-    .number()
-    .int()
-    .min(1024)
-    .max(2 ** 31)
-    .default(64 * 2 ** 20),
+  maxImageBytes: bytesUpTo(2 ** 31).default(64 * 2 ** 20),
 })
 
 /** Options of `source:` that the identity of the opened source has by what they come to. */
@@ -186,5 +166,7 @@ export const sourceVolatile: readonly string[] = [
 
 /** What `source:` says, defaults filled in. */
 export type SourceOptions = z.output<typeof sourceOptionsSchema>
+/** The same where files of a known type are read; a folder of images has none. */
+export type TypedOptions = SourceOptions & { readonly type: Exclude<SourceType, 'folder'> }
 /** What `source.s3:` says, defaults filled in. */
 export type S3Options = z.output<typeof s3Schema>

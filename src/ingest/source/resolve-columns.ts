@@ -2,7 +2,8 @@
 
 import { ConfigError, InputError } from '../../core/errors.ts'
 import { nearest } from '../../core/nearest.ts'
-import type { SourceOptions, SourceType } from './options.ts'
+import type { SourceFile } from './files/files.ts'
+import type { TypedOptions } from './options.ts'
 import type { SourceFormat } from './formats/format.ts'
 import type { ColumnMapping } from './map-row.ts'
 
@@ -16,13 +17,12 @@ const CAPTIONS = ['caption', 'text', 'TEXT', 'txt', 'alt', 'top_caption']
  * @throws ConfigError naming the columns that exist; InputError if no file can be read
  */
 export async function resolveColumns(
-  type: Exclude<SourceType, 'folder'>,
-  files: readonly string[],
-  options: SourceOptions,
+  options: TypedOptions,
   format: SourceFormat,
-  signal: AbortSignal,
+  files: Iterable<SourceFile>,
 ): Promise<ColumnMapping> {
-  const { path: file, columns: known } = await firstColumns(format, files, signal)
+  const { path: file, columns: known } = await firstColumns(format, files)
+  const { type } = options
   const isTar = type === 'webdataset' || type === 'img2dataset'
   const { keep, ...given } = options.columns
   const named = [
@@ -72,18 +72,21 @@ export async function resolveColumns(
 /** Of the first file that can be read; a damaged file among others gives a rejected row instead. */
 async function firstColumns(
   format: SourceFormat,
-  files: readonly string[],
-  signal: AbortSignal,
+  files: Iterable<SourceFile>,
 ): Promise<{ readonly path: string; readonly columns: readonly string[] }> {
   let failure: InputError | undefined
+  let last: string | undefined
   for (const file of files) {
     try {
-      const columns = await format.columns(file, signal)
-      if (columns.length > 0 || file === files.at(-1)) return { path: file, columns }
+      const columns = await format.columns(file)
+      last = file.path
+      if (columns.length > 0) return { path: last, columns }
     } catch (error) {
       if (!(error instanceof InputError)) throw error
+      last = undefined
       failure ??= error
     }
   }
+  if (last !== undefined) return { path: last, columns: [] }
   throw failure ?? new InputError('source.files: no file can be read')
 }

@@ -4,7 +4,7 @@ import fs from 'node:fs/promises'
 import { ConfigError } from '../../core/errors.ts'
 import { sourceTypes, type SourceType } from './options.ts'
 import { bareName, isRemote, isS3, isS3Folder } from './files/addresses.ts'
-import type { SourceStore } from './files/files.ts'
+import type { SourceFiles } from './files/files.ts'
 import { findMetadataFile } from './formats/folder.ts'
 
 /** Which files of a folder are read. */
@@ -28,18 +28,12 @@ const OBJECTS_LOOKED_AT = 1000
  *
  * @throws ConfigError if that does not tell
  */
-export async function guessType(
-  files: readonly string[],
-  store: SourceStore,
-  signal: AbortSignal,
-): Promise<SourceType> {
-  const first = files[0] ?? ''
+export async function guessType(paths: readonly string[], files: SourceFiles): Promise<SourceType> {
+  const first = paths[0] ?? ''
   const types = typesOf([first])
   if (types[0] !== undefined) return types[0]
   const isLocal = !isRemote(first)
-  const names = isLocal
-    ? await fs.readdir(first).catch(() => [])
-    : await firstObjects(first, store, signal)
+  const names = isLocal ? await fs.readdir(first).catch(() => []) : await firstObjects(first, files)
   if (isLocal && names.length > 0 && (await findMetadataFile(first)) !== undefined) return 'folder'
   const inside = typesOf(names)
   if (inside.length === 1) return inside[0]!
@@ -51,14 +45,10 @@ export async function guessType(
 }
 
 /** Some objects below an s3:// address; none if it stands for one object. */
-async function firstObjects(
-  address: string,
-  store: SourceStore,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+async function firstObjects(address: string, files: SourceFiles): Promise<readonly string[]> {
   const names: string[] = []
   if (!isS3(address) || !isS3Folder(address)) return names
-  for await (const name of store.listObjects(address, true, signal)) {
+  for await (const name of files.listObjects(address, true)) {
     if (names.push(name) === OBJECTS_LOOKED_AT) break
   }
   return names

@@ -1,13 +1,26 @@
 // A caption data set: files of one format, their rows numbered through, planned into shards and
 // read from any of them.
 
+import { z } from 'zod'
 import { ConfigError, InputError, ShardError, cleanDetail } from '../../core/errors.ts'
 import type { ReasonCode } from '../../core/reasons.ts'
 import type { Json, Shard, SourceRow } from '../../core/types.ts'
-import { fetchOptionsSchema, type FetchOptions } from '../fetch/options.ts'
-import { presetOf, type SourceOptions, type SourceType } from './options.ts'
+import { fetchOptionsSchema } from '../fetch/options.ts'
+import {
+  presets,
+  type Preset,
+  type SourceOptions,
+  type SourceType,
+  type TypedOptions,
+} from './options.ts'
 import { folderOf, isRemote } from './files/addresses.ts'
-import type { FilesDeps, SourceStore } from './files/files.ts'
+import {
+  isThere,
+  type Network,
+  type SourceFile,
+  type SourceFiles,
+  type SourceStore,
+} from './files/files.ts'
 import { createSourceStore } from './files/source-store.ts'
 import {
   createFolderFormat,
@@ -56,20 +69,20 @@ export interface SourceReject {
 /**
  * Finds the files and their columns; no row is read yet.
  *
- * @param fetch how remote files are had: the guard of `fetch:` holds for https:// too
+ * @param network the guard of `fetch:` holds for https:// too
  * @throws ConfigError if files or columns cannot be found, InputError if no file can be read
  */
 export async function openSource(
   options: SourceOptions,
   signal: AbortSignal,
-  fetch: FetchOptions = fetchOptionsSchema.parse({}),
-  deps: FilesDeps = {},
+  network: Network = { fetch: fetchOptionsSchema.parse({}) },
 ): Promise<CaptionSource> {
-  const store = createSourceStore(fetch, options.s3, deps)
+  const store = createSourceStore(options.s3, network)
   let gate: RowGate | undefined
   try {
     gate = await openRowGate(options.allowList, signal)
-    return toSource(await openFiles(options, store, signal), options, store, gate)
+    const opened = await openFiles(withPreset(options), store.until(signal))
+    return toSource({ ...opened, options, store, gate })
   } catch (error) {
     await gate?.close()
     await store.close()
@@ -77,155 +90,136 @@ export async function openSource(
   }
 }
 
-function toSource(
-  opened: Opened,
-  options: SourceOptions,
-  store: SourceStore,
-  gate: RowGate | undefined,
-): CaptionSource {
-  const { files, format, columns, identity, imageRootOf } = opened
-  const { captionIndex, phraseUnits, maxImageBytes } = options
+/** What an open source is made of. */
+interface Parts extends Opened {
+  readonly options: SourceOptions
+  readonly store: SourceStore
+  readonly gate: RowGate | undefined
+}
+
+function toSource(parts: Parts): CaptionSource {
+  const { identity, store, gate } = parts
   return {
     identity: { ...identity, ...gate?.identity },
-    plan: (samplesPerShard, planSignal) => plan(files, format, samplesPerShard, planSignal),
-    read: async function* (shard, readSignal) {
-      let row = shard.start
-      const cursor = toCursor(shard.cursor)
-      for (let index = cursor.file; row < shard.end; index++) {
-        const file = files[index]
-        if (file === undefined) {
-          const missing = shard.end - row
-          throw new ShardError(
-            `shard ${shard.id} ends ${missing} rows early: the files changed since they were planned`,
-          )
-        }
-        const imageRoot = imageRootOf(file)
-        const mapping = { columns, captionIndex, phraseUnits, maxImageBytes, imageRoot }
-        const position = index === cursor.file ? cursor.position : undefined
-        for await (const raw of format.read(file, position, readSignal)) {
-          const rejected = 'code' in raw ? raw : await gate?.check(raw.fields)
-          const mapped = 'code' in raw ? raw : (rejected ?? mapRow(raw.fields, mapping))
-          yield 'code' in mapped
-            ? { row, ...mapped, detail: cleanDetail(mapped.detail) }
-            : { row, ...mapped }
-          if (++row === shard.end) break
-        }
-      }
-    },
+    plan: (samplesPerShard, signal) => plan(parts, samplesPerShard, store.until(signal)),
+    read: (shard, signal) => read(parts, shard, store.until(signal)),
     close: async () => {
       await gate?.close()
-      await format.close?.()
       await store.close()
     },
   }
 }
 
 /** File number and the format's own position in it. */
-interface Cursor {
-  readonly file: number
-  readonly position: Json
-}
+const cursorSchema = z.object({
+  file: z.number(),
+  position: z.custom<Json>((json) => json !== undefined),
+})
 
-function toCursor(json: Json): Cursor {
-  if (typeof json === 'object' && json !== null && !Array.isArray(json)) {
-    const { file, position } = json as Readonly<Record<string, Json>>
-    if (typeof file === 'number' && position !== undefined) return { file, position }
+async function* read(
+  parts: Parts,
+  shard: Shard,
+  files: SourceFiles,
+): AsyncGenerator<SourceRow | SourceReject> {
+  const { paths, format, columns, gate, imageRootOf } = parts
+  const { data: cursor } = cursorSchema.safeParse(shard.cursor)
+  if (cursor === undefined) {
+    throw new InputError(`${JSON.stringify(shard.cursor)} is no cursor of a source`)
   }
-  throw new InputError(`${JSON.stringify(json)} is no cursor of a source`)
+  let row = shard.start
+  for (let index = cursor.file; row < shard.end; index++) {
+    const path = paths[index]
+    if (path === undefined) {
+      const missing = shard.end - row
+      throw new ShardError(
+        `shard ${shard.id} ends ${missing} rows early: the files changed since they were planned`,
+      )
+    }
+    const mapping = { ...parts.options, columns, imageRoot: imageRootOf(path) }
+    const position = index === cursor.file ? cursor.position : undefined
+    for await (const raw of format.read(files.file(path), position)) {
+      const rejected = 'code' in raw ? raw : await gate?.check(raw.fields)
+      const mapped = 'code' in raw ? raw : (rejected ?? mapRow(raw.fields, mapping))
+      yield 'code' in mapped
+        ? { row, ...mapped, detail: cleanDetail(mapped.detail) }
+        : { row, ...mapped }
+      if (++row === shard.end) break
+    }
+  }
 }
 
 async function* plan(
-  files: readonly string[],
-  format: SourceFormat,
+  { paths, format }: Opened,
   size: number,
-  signal: AbortSignal,
+  files: SourceFiles,
 ): AsyncGenerator<Shard> {
   let id = 0
   let start = 0
-  let cursor: Cursor | undefined
+  let cursor: { file: number; position: Json } | undefined
   let rowsBefore = 0
-  for (const [index, file] of files.entries()) {
+  for (const [index, path] of paths.entries()) {
     // The file's rows on which a shard begins.
     const grid = { first: (size - (rowsBefore % size)) % size, stride: size }
+    const file = files.file(path)
     let rows = 0
-    for await (const mark of format.marks(file, grid, signal)) {
-      signal.throwIfAborted()
+    for await (const mark of format.marks(file, grid)) {
+      file.signal.throwIfAborted()
       if ('rows' in mark) {
         rows = mark.rows
         break
       }
       const end = rowsBefore + mark.row
-      if (cursor !== undefined) yield { id: id++, start, end, cursor: { ...cursor } }
+      if (cursor !== undefined) yield { id: id++, start, end, cursor }
       start = end
       cursor = { file: index, position: mark.position }
     }
     rowsBefore += rows
   }
-  if (cursor !== undefined) yield { id, start, end: rowsBefore, cursor: { ...cursor } }
+  if (cursor !== undefined) yield { id, start, end: rowsBefore, cursor }
 }
 
 interface Opened {
-  readonly files: readonly string[]
+  readonly paths: readonly string[]
   readonly format: SourceFormat
   readonly columns: ColumnMapping
   readonly identity: { readonly [key: string]: Json }
   /** Folder that the image paths of a file's rows are relative to. */
-  readonly imageRootOf: (file: string) => string
+  readonly imageRootOf: (path: string) => string
 }
 
-async function openFiles(
-  given: SourceOptions,
-  store: SourceStore,
-  signal: AbortSignal,
-): Promise<Opened> {
-  const options = withPreset(given)
-  const type = options.type ?? (await guessType(options.files, store, signal))
-  if (type === 'folder') return openFolder(options, store, signal)
+async function openFiles(given: SourceOptions, files: SourceFiles): Promise<Opened> {
+  const type = given.type ?? (await guessType(given.files, files))
+  if (type === 'folder') return openFolder(given, files)
 
-  const files = await listFiles(options.files, ENDINGS[type], store, signal)
-  const probe = createFormat(type, [], options, store)
-  const columns = await resolveColumns(type, files, options, probe, signal).finally(() =>
-    probe.close?.(),
-  )
+  const options = { ...given, type }
+  const paths = await listFiles(options.files, ENDINGS[type], files)
+  const probe = createFormat([], options)
+  const columns = await resolveColumns(options, probe, each(paths, files))
   const { url, image, caption, phrases, status, keep } = columns
   const statusColumns = status === undefined ? [] : [status, ERROR_MESSAGE]
-  const wanted = [
-    url,
-    image,
-    caption,
-    phrases,
-    ...statusColumns,
-    ...keep,
-    options.allowList?.column,
-  ]
-  const format = createFormat(
-    type,
-    wanted.filter((name) => name !== undefined),
-    options,
-    store,
+  const listed = options.allowList?.column
+  const wanted = [url, image, caption, phrases, ...statusColumns, ...keep, listed].filter(
+    (name) => name !== undefined,
   )
+  const companions = await companionsOf(type, columns, each(paths, files))
   return {
-    files,
-    format,
+    paths,
+    format: createFormat(wanted, options),
     columns,
     identity: {
       type,
       columns: { ...columns },
-      ...(await identify(
-        await withCompanions(companionOf(type, columns), files, store, signal),
-        store,
-        signal,
-      )),
+      ...(await identify([...paths, ...companions], files)),
     },
-    imageRootOf: (file) => options.imageRoot ?? folderOf(file),
+    imageRootOf: (path) => options.imageRoot ?? folderOf(path),
   }
 }
 
-async function openFolder(
-  options: SourceOptions,
-  store: SourceStore,
-  signal: AbortSignal,
-): Promise<Opened> {
+function* each(paths: readonly string[], files: SourceFiles): Generator<SourceFile> {
+  for (const path of paths) yield files.file(path)
+}
+
+async function openFolder(options: SourceOptions, files: SourceFiles): Promise<Opened> {
   const [folder] = options.files
   if (folder === undefined || options.files.length > 1) {
     throw new ConfigError('source.files: a source of the type folder is one folder')
@@ -236,14 +230,14 @@ async function openFolder(
   const metadata = await findMetadataFile(folder)
   if (metadata !== undefined) {
     const columns = { ...options.columns, image: options.columns.image ?? 'file_name' }
-    const type = await guessType([metadata], store, signal)
-    return openFiles({ ...options, type, files: [metadata], columns }, store, signal)
+    const type = await guessType([metadata], files)
+    return openFiles({ ...options, type, files: [metadata], columns }, files)
   }
   return {
-    files: [folder],
+    paths: [folder],
     format: createFolderFormat(options),
     columns: { ...folderColumns, keep: [] },
-    identity: { type: 'folder', folder: await identifyFolder(folder, signal) },
+    identity: { type: 'folder', folder: await identifyFolder(files.file(folder)) },
     imageRootOf: (root) => root,
   }
 }
@@ -251,7 +245,7 @@ async function openFolder(
 /** The preset's type and columns where the config has none of its own. */
 function withPreset(options: SourceOptions): SourceOptions {
   if (options.preset === undefined) return options
-  const { type, columnNames, columns } = presetOf(options.preset)
+  const { type, columnNames, columns }: Preset = presets[options.preset]
   return {
     ...(type === undefined ? {} : { type }),
     ...(columnNames === undefined ? {} : { columnNames: [...columnNames] }),
@@ -260,63 +254,44 @@ function withPreset(options: SourceOptions): SourceOptions {
   }
 }
 
-/** The file beside each file that decides about its rows too. */
-function companionOf(
+/** Files beside the files that decide about their rows too, as far as they are there. */
+async function companionsOf(
   type: SourceType,
   { keep }: ColumnMapping,
-): ((file: string) => string) | undefined {
-  if (type === 'img2dataset') return statusFileOf
-  const hasBoxes = keep.some((name) => /^boxes(\.|$)/.test(name))
-  return type === 'flickr30k-entities' && hasBoxes ? annotationFileOf : undefined
-}
-
-/** With their companions that are there. */
-async function withCompanions(
-  companion: ((file: string) => string) | undefined,
-  files: readonly string[],
-  store: SourceStore,
-  signal: AbortSignal,
+  files: Iterable<SourceFile>,
 ): Promise<readonly string[]> {
-  if (companion === undefined) return files
-  const found: string[] = [...files]
-  for (const file of files.map(companion)) {
-    const exists = await store.describe(file, signal).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof InputError) return false
-        throw error
-      },
-    )
-    if (exists) found.push(file)
+  const hasBoxes = keep.some((name) => /^boxes(\.|$)/.test(name))
+  const found: string[] = []
+  for (const file of files) {
+    let companion: SourceFile
+    if (type === 'img2dataset') companion = statusFileOf(file)
+    else if (type === 'flickr30k-entities' && hasBoxes) companion = annotationFileOf(file)
+    else return []
+    if (await isThere(companion)) found.push(companion.path)
   }
   return found
 }
 
-function createFormat(
-  type: Exclude<SourceType, 'folder'>,
-  wanted: readonly string[],
-  options: SourceOptions,
-  store: SourceStore,
-): SourceFormat {
+function createFormat(wanted: readonly string[], options: TypedOptions): SourceFormat {
   // A column "a.b" lies inside the column a.
   const tops = wanted.flatMap((name) => [name, name.replace(/\..*$/, '')])
-  switch (type) {
+  switch (options.type) {
     case 'parquet':
-      return createParquetFormat(store, tops)
+      return createParquetFormat(tops)
     case 'arrow':
-      return createArrowFormat(store, tops)
+      return createArrowFormat(tops)
     case 'img2dataset':
-      return createImg2datasetFormat(store, wanted, options)
+      return createImg2datasetFormat(wanted, options)
     case 'json':
-      return createJsonFormat(store, tops, options)
+      return createJsonFormat(tops, options)
     case 'flickr30k-entities':
-      return createEntitiesFormat(store, tops, options)
+      return createEntitiesFormat(tops, options)
     case 'webdataset':
-      return createWebDatasetFormat(store, wanted, options)
+      return createWebDatasetFormat(wanted, options)
     case 'tsv':
     case 'csv':
     case 'jsonl':
     case 'flickr30k':
-      return createTextFormat(store, type, options)
+      return createTextFormat(options.type, options)
   }
 }

@@ -3,9 +3,9 @@ import { InputError } from '../../../src/core/errors.ts'
 import type { SourceFormat } from '../../../src/ingest/source/formats/format.ts'
 import { sourceOptionsSchema } from '../../../src/ingest/source/options.ts'
 import { resolveColumns } from '../../../src/ingest/source/resolve-columns.ts'
-import { failure, type SourceConfig } from '../../helpers/sources.ts'
+import { failure, memoryFiles, type SourceConfig } from '../../helpers/sources.ts'
 
-type Type = Parameters<typeof resolveColumns>[0]
+type Type = Parameters<typeof resolveColumns>[0]['type']
 
 /** Files by name with their columns; undefined: cannot be read. */
 function resolve(
@@ -14,15 +14,16 @@ function resolve(
   type: Type = 'parquet',
 ) {
   const format: Pick<SourceFormat, 'columns'> = {
-    columns: async (path) => {
+    columns: async ({ path }) => {
       const columns = files[path]
       if (columns === undefined) throw new InputError(`${path}: damaged`)
       return columns
     },
   }
-  const options = sourceOptionsSchema.parse(config)
-  const { signal } = new AbortController()
-  return resolveColumns(type, Object.keys(files), options, format as SourceFormat, signal) // no rows are read
+  const options = { ...sourceOptionsSchema.parse(config), type }
+  const memory = memoryFiles({})
+  const named = Object.keys(files).map((path) => memory.file(path))
+  return resolveColumns(options, format as SourceFormat, named) // no rows are read
 }
 
 describe('resolveColumns', () => {

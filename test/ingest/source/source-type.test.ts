@@ -1,14 +1,12 @@
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { SourceStore } from '../../../src/ingest/source/files/files.ts'
+import type { SourceFiles } from '../../../src/ingest/source/files/files.ts'
 import { guessType } from '../../../src/ingest/source/source-type.ts'
 import { failure, memoryFiles } from '../../helpers/sources.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
-const { signal } = new AbortController()
-
-function storeOf(objects: readonly string[]): SourceStore & { readonly asked: string[] } {
+function storeOf(objects: readonly string[]): SourceFiles & { readonly asked: string[] } {
   const asked: string[] = []
   return {
     ...memoryFiles({}),
@@ -17,11 +15,9 @@ function storeOf(objects: readonly string[]): SourceStore & { readonly asked: st
       asked.push(prefix)
       yield* objects
     },
-    close: async () => undefined,
   }
 }
-const guess = (file: string, objects: readonly string[] = []) =>
-  guessType([file], storeOf(objects), signal)
+const guess = (file: string, objects: readonly string[] = []) => guessType([file], storeOf(objects))
 
 describe('guessType', () => {
   it.each([
@@ -73,7 +69,7 @@ describe('guessType', () => {
     for (const file of ['s3://bucket/x', 'https://a.example/x/']) {
       const store = storeOf(['s3://bucket/x.tar'])
 
-      expect(await failure(guessType([file], store, signal))).toMatch(/cannot tell the type/)
+      expect(await failure(guessType([file], store))).toMatch(/cannot tell the type/)
       expect(store.asked).toEqual([])
     }
   })

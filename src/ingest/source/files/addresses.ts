@@ -44,6 +44,12 @@ export function parseS3(address: string): Place {
   )
 }
 
+/** The address as the store's own listings have it. @throws ConfigError as parseS3 does */
+export function normalS3(address: string): string {
+  const { bucket, key } = parseS3(address)
+  return `s3://${bucket}/${key}`
+}
+
 /** True for what stands for all objects below it. */
 export function isS3Folder(address: string): boolean {
   return /^$|\/$/.test(parseS3(address).key)

@@ -2,7 +2,7 @@
 // from what came, a jump begins a new stream there. So a tar over the network costs one pass.
 
 import type { OpenFile } from './files.ts'
-import { DamagedFile } from '../formats/format.ts'
+import { asDamage, type DamagedFile } from '../formats/format.ts'
 
 /** Bytes of memory against bytes that are asked for again. */
 export interface ForwardOptions {
@@ -45,8 +45,7 @@ export function createForwardFile(
   }
   const advance = async (from: AsyncIterator<Buffer>, keepFrom: number): Promise<void> => {
     const next = await from.next().catch((error: unknown) => {
-      if (!(error instanceof DamagedFile)) throw error
-      damage = error
+      damage = asDamage(error)
       return { done: true, value: undefined } as const
     })
     if (next.done === true) {
@@ -68,29 +67,19 @@ export function createForwardFile(
       if (source === undefined || from < start || from > end + maxGapBytes) await restart(from)
       while (source !== undefined && end < until && !ended) await advance(source, from)
       if (damage !== undefined && from >= end) throw damage
-      return Buffer.concat(overlapping(chunks, start, from, until))
+      const found: Buffer[] = []
+      let at = start
+      for (const chunk of chunks) {
+        if (at + chunk.length > from && at < until) {
+          found.push(chunk.subarray(Math.max(0, from - at), Math.max(0, until - at)))
+        }
+        at += chunk.length
+      }
+      return Buffer.concat(found)
     },
-    close: async () => {
+    [Symbol.asyncDispose]: async () => {
       chunks = []
       await source?.return?.()
     },
   }
-}
-
-/** The parts of consecutive chunks that lie in [from, until). */
-function overlapping(
-  chunks: readonly Buffer[],
-  start: number,
-  from: number,
-  until: number,
-): Buffer[] {
-  const found: Buffer[] = []
-  let at = start
-  for (const chunk of chunks) {
-    if (at + chunk.length > from && at < until) {
-      found.push(chunk.subarray(Math.max(0, from - at), Math.max(0, until - at)))
-    }
-    at += chunk.length
-  }
-  return found
 }

@@ -11,77 +11,65 @@ import { createAddressRule, localAddresses, parseTarget } from '../../fetch/guar
 import { createResolver } from '../../fetch/resolver.ts'
 import { parseRetryAfter } from '../../fetch/retry-after.ts'
 import { guardedConnector } from '../../fetch/connector.ts'
-import type { FilesDeps, SourceFiles } from './files.ts'
+import type { Network } from './files.ts'
 import {
   ATTEMPTS,
   STALL_MS,
   causeOf,
   createRangedFiles,
+  rangeOf,
   totalSize,
   type RangeAnswer,
-  type Ask,
-  type Range,
+  type RangedFiles,
+  type RangeRequest,
 } from './ranged-files.ts'
 
 const MAX_PAUSE_MS = 60_000
 
-/** @param options the guard, time-outs and redirects of `fetch:` */
-export function createHttpFiles(
-  options: FetchOptions,
-  deps: FilesDeps = {},
-): SourceFiles & { close(): Promise<void> } {
-  const rule = createAddressRule({ ...options, ownAddresses: localAddresses() })
+/** The guard, time-outs and redirects are those of `fetch:`. */
+export function createHttpFiles({
+  fetch,
+  deps = {},
+}: Network): RangedFiles & { close(): Promise<void> } {
+  const rule = createAddressRule({ ...fetch, ownAddresses: localAddresses() })
   const agent = new Agent({
     connect: guardedConnector({
-      connectTimeoutMs: options.connectTimeoutMs,
+      connectTimeoutMs: fetch.connectTimeoutMs,
       rule,
       ca: deps.ca,
-      caFile: options.caFile,
-      resolve: createResolver({ ...options, rule }, { query: deps.query }),
+      caFile: fetch.caFile,
+      resolve: createResolver({ ...fetch, rule }, { query: deps.query }),
     }),
     connections: 8,
     pipelining: 1,
-    headersTimeout: options.headersTimeoutMs,
+    headersTimeout: fetch.headersTimeoutMs,
     bodyTimeout: STALL_MS,
     keepAliveTimeout: 1_000,
     keepAliveMaxTimeout: 1_000,
   })
-  const ask: Ask = (path, range, signal) =>
-    askWithRedirects(path, range, signal, {
-      agent,
-      agentName: userAgent(options.contact),
-      target: (url, base) => parseTarget(url, { ports: options.ports, rule, base }),
-      maxRedirects: options.maxRedirects,
-      allowDowngrade: options.allowDowngrade,
-      pauseMs: (attempt) => Math.min(MAX_PAUSE_MS, options.retryBaseMs * 2 ** attempt),
-    })
+  const web: Web = {
+    ...fetch,
+    agent,
+    target: (url, base) => parseTarget(url, { ports: fetch.ports, rule, base }),
+  }
   return {
-    ...createRangedFiles(ask, options.retryBaseMs),
+    ...createRangedFiles((asked) => askWithRetries(web, asked), fetch.retryBaseMs),
     close: () => agent.destroy(),
   }
 }
 
-interface AskOptions {
+interface Web extends FetchOptions {
   readonly agent: Agent
-  readonly agentName: string
   /** @throws SampleError for what must not be asked */
   readonly target: (url: string, base?: URL) => URL
-  readonly maxRedirects: number
-  readonly allowDowngrade: boolean
-  /** Before the attempt after this one, counted from 1. */
-  readonly pauseMs: (attempt: number) => number
 }
 
 /** @throws as an Ask does */
-async function askWithRedirects(
-  path: string,
-  range: Range,
-  signal: AbortSignal,
-  options: AskOptions,
-): Promise<RangeAnswer> {
+async function askWithRetries(web: Web, asked: RangeRequest): Promise<RangeAnswer> {
+  const { path, signal } = asked
   for (let attempt = 1; ; attempt++) {
     try {
-      return await askOnce(path, range, signal, options)
+      return await askOnce(web, asked)
     } catch (error) {
       signal.throwIfAborted()
       if (error instanceof SampleError && retryOf(error.code) === 'never') {
@@ -91,8 +79,9 @@ async function askWithRedirects(
       if (attempt === ATTEMPTS) {
         throw new ShardError(`cannot read ${path}: ${causeOf(error)}`, { cause: error })
       }
-      const asked = error instanceof Busy ? error.retryAfterMs : undefined
-      await sleep(Math.min(MAX_PAUSE_MS, asked ?? options.pauseMs(attempt)), undefined, { signal })
+      const wanted = error instanceof Busy ? error.retryAfterMs : undefined
+      const pause = Math.min(MAX_PAUSE_MS, wanted ?? web.retryBaseMs * 2 ** attempt)
+      await sleep(pause, undefined, { signal })
     }
   }
 }
@@ -107,35 +96,31 @@ class Busy extends Error {
   }
 }
 
-async function askOnce(
-  path: string,
-  range: Range,
-  signal: AbortSignal,
-  options: AskOptions,
-): Promise<RangeAnswer> {
-  let url = options.target(path)
-  for (let hops = 0; hops <= options.maxRedirects; hops++) {
-    const { statusCode, headers, body } = await request(url, {
-      dispatcher: options.agent,
+async function askOnce(web: Web, { path, start, end, signal }: RangeRequest): Promise<RangeAnswer> {
+  let url = web.target(path)
+  for (let hops = 0; hops <= web.maxRedirects; hops++) {
+    const response = await request(url, {
+      dispatcher: web.agent,
       signal,
       headers: {
-        'user-agent': options.agentName,
+        'user-agent': userAgent(web.contact),
         'accept-encoding': 'identity',
-        range: `bytes=${range.start}-${Number.isFinite(range.end) ? range.end - 1 : ''}`,
+        range: rangeOf(start, end),
       },
     })
+    const { statusCode, headers, body } = response
     const location = headers['location']
     if (statusCode >= 300 && statusCode < 400 && typeof location === 'string') {
       await body.dump()
-      const next = options.target(location, url)
-      if (url.protocol === 'https:' && next.protocol === 'http:' && !options.allowDowngrade) {
+      const next = web.target(location, url)
+      if (url.protocol === 'https:' && next.protocol === 'http:' && !web.allowDowngrade) {
         throw new InputError(`${path}: redirected from https to ${next.href}`)
       }
       url = next
       continue
     }
     if (statusCode === 200 || statusCode === 206 || statusCode === 416) {
-      return toAnswer(statusCode, headers, body, path)
+      return toAnswer(path, response)
     }
     await body.dump()
     const status = `HTTP ${statusCode}`
@@ -144,30 +129,23 @@ async function askOnce(
     }
     throw new InputError(`${path}: ${status}`)
   }
-  throw new InputError(`${path}: more than ${options.maxRedirects} redirects`)
+  throw new InputError(`${path}: more than ${web.maxRedirects} redirects`)
 }
 
-function toAnswer(
-  status: number,
-  headers: Dispatcher.ResponseData['headers'],
-  body: Dispatcher.ResponseData['body'],
-  path: string,
-): RangeAnswer {
+function toAnswer(path: string, response: Dispatcher.ResponseData): RangeAnswer {
+  const { statusCode, headers, body } = response
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') {
     body.on('error', () => undefined).destroy()
     throw new InputError(`${path}: sent with content-encoding ${String(encoding)}`)
   }
-  const contentRange = status === 200 ? undefined : String(headers['content-range'] ?? '')
+  const contentRange = statusCode === 200 ? undefined : String(headers['content-range'] ?? '')
   const size = totalSize(contentRange, headers['content-length']?.toString())
   const etag = headers['etag'] ?? headers['last-modified']
   return {
     body,
-    description: {
-      size,
-      ...(typeof etag === 'string' ? { etag } : {}),
-    },
-    isPartial: status !== 200,
-    isPastEnd: status === 416,
+    description: { size, ...(typeof etag === 'string' ? { etag } : {}) },
+    isPartial: statusCode !== 200,
+    isPastEnd: statusCode === 416,
   }
 }

@@ -6,8 +6,8 @@ import path from 'node:path'
 import pLimit from 'p-limit'
 import { ConfigError, messageOf } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
-import { isRemote, isS3, isS3Folder, parseS3 } from './addresses.ts'
-import type { SourceFiles, SourceStore } from './files.ts'
+import { isRemote, isS3, isS3Folder, normalS3 } from './addresses.ts'
+import type { SourceFiles } from './files.ts'
 
 const MAX_FILES = 1_000_000
 
@@ -21,8 +21,7 @@ const MAX_FILES = 1_000_000
 export async function listFiles(
   entries: readonly string[],
   endings: readonly string[],
-  store: SourceStore,
-  signal: AbortSignal,
+  store: SourceFiles,
 ): Promise<string[]> {
   if (entries.length === 0) {
     throw new ConfigError("source.files is empty: give the data set's files")
@@ -30,10 +29,7 @@ export async function listFiles(
   const files: string[] = []
   for (const entry of entries) {
     for (const pattern of expandBraces(entry)) {
-      const found = isS3(pattern)
-        ? await matchObjects(pattern, endings, store, signal)
-        : await matchEntry(pattern, endings)
-      for (const file of found) files.push(file)
+      for (const file of await match(pattern, endings, store)) files.push(file)
     }
   }
   const seen = new Set<string>()
@@ -45,78 +41,48 @@ export async function listFiles(
   return files
 }
 
-async function matchEntry(entry: string, endings: readonly string[]): Promise<string[]> {
-  if (isRemote(entry)) {
-    if (/^https?:/i.test(entry)) return [toUrl(entry)]
+/** A file by its name, those below a folder, or those of a pattern; sorted. */
+async function match(
+  entry: string,
+  endings: readonly string[],
+  store: SourceFiles,
+): Promise<string[]> {
+  if (isRemote(entry) && !isS3(entry)) return [toUrl(entry)]
+  const name = isS3(entry) ? normalS3(entry) : entry
+  const isPattern = /[*?]/.test(name)
+  if (!isPattern && !(await isFolder(name))) return [name]
+  const pattern = globToRegExp(isS3(name) ? name : path.normalize(name))
+  const matches = (file: string) =>
+    isPattern ? pattern.test(file) : endings.some((ending) => file.toLowerCase().endsWith(ending))
+
+  const [prefix = ''] = /^[^*?]*/.exec(name) ?? []
+  const root = isS3(name) || !isPattern ? prefix : prefix.replace(/[^/]*$/, '') || '.'
+  const depth = isPattern && !name.includes('**') ? name.split('/').length : Infinity
+  const files = isS3(name)
+    ? store.listObjects(root, !isPattern || name.slice(root.length).includes('/'))
+    : walk(root, depth)
+  const found: string[] = []
+  for await (const file of files) {
+    if (isS3(name) && file.includes('/.', root.lastIndexOf('/'))) continue // hidden
+    if (matches(file) && found.push(file) > MAX_FILES) {
+      throw new ConfigError(`source.files: more than ${MAX_FILES} files below ${root}`)
+    }
+  }
+  if (found.length > 0) return found.sort()
+  const missing = isPattern
+    ? `nothing matches ${entry}`
+    : `no ${endings.join(', ')} file in the folder ${entry}`
+  throw new ConfigError(`source.files: ${missing}`)
+}
+
+/** A web server cannot be listed: its files are named, or counted up in braces. */
+function toUrl(entry: string): string {
+  if (!/^https?:/i.test(entry)) {
     const scheme = /^[^:]*/.exec(entry)?.[0] ?? ''
     throw new ConfigError(
       `source.files: ${entry}: ${scheme}:// is not available; use a local path, https:// or s3://`,
     )
   }
-  if (!/[*?]/.test(entry)) {
-    let stat
-    try {
-      stat = await fs.stat(entry)
-    } catch (error) {
-      throw new ConfigError(`source.files: ${entry}: ${messageOf(error)}`, { cause: error })
-    }
-    if (!stat.isDirectory()) return [entry]
-    const found = (await walk(entry, () => true)).filter((file) => hasEnding(file, endings))
-    if (found.length > 0) return found
-    throw emptyFolder(entry, endings)
-  }
-  const root = /^[^*?]*\//.exec(entry)?.[0] ?? '.'
-  const pattern = globToRegExp(path.normalize(entry))
-  const deep = entry.includes('**')
-  const depth = entry.split('/').length
-  const found = (
-    await walk(root, (folder) => deep || path.join(folder).split('/').length < depth)
-  ).filter((file) => pattern.test(file))
-  if (found.length > 0) return found
-  throw noMatch(entry)
-}
-
-function hasEnding(file: string, endings: readonly string[]): boolean {
-  return endings.some((ending) => file.toLowerCase().endsWith(ending))
-}
-
-function emptyFolder(folder: string, endings: readonly string[]): ConfigError {
-  return new ConfigError(`source.files: no ${endings.join(', ')} file in the folder ${folder}`)
-}
-
-function noMatch(pattern: string): ConfigError {
-  return new ConfigError(`source.files: nothing matches ${pattern}`)
-}
-
-/** An object by its address, those below an address that ends with a slash, or those of a pattern. */
-async function matchObjects(
-  entry: string,
-  endings: readonly string[],
-  store: SourceStore,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const { bucket, key } = parseS3(entry)
-  const address = `s3://${bucket}/${key}`
-  const isPattern = /[*?]/.test(key)
-  if (!isPattern && !isS3Folder(address)) return [address]
-  const prefix = /^[^*?]*/.exec(address)?.[0] ?? ''
-  const isDeep = !isPattern || address.slice(prefix.length).includes('/')
-  const pattern = globToRegExp(address)
-  const folder = prefix.lastIndexOf('/')
-  const found: string[] = []
-  for await (const file of store.listObjects(prefix, isDeep, signal)) {
-    if (file.includes('/.', folder)) continue
-    if (!(isPattern ? pattern.test(file) : hasEnding(file, endings))) continue
-    if (found.push(file) > MAX_FILES) {
-      throw new ConfigError(`source.files: more than ${MAX_FILES} files below ${prefix}`)
-    }
-  }
-  if (found.length > 0) return found.sort(compare)
-  throw isPattern ? noMatch(entry) : emptyFolder(entry, endings)
-}
-
-/** A web server cannot be listed: its files are named, or counted up in braces. */
-function toUrl(entry: string): string {
   if (!URL.canParse(entry)) throw new ConfigError(`source.files: ${entry} is no address`)
   if (!new URL(entry).pathname.includes('*')) return entry
   throw new ConfigError(
@@ -124,32 +90,29 @@ function toUrl(entry: string): string {
   )
 }
 
-/** Files below a folder, sorted; names keep the folder as given. Hidden ones are left out. */
-async function walk(root: string, enters: (folder: string) => boolean): Promise<string[]> {
-  const files: string[] = []
-  const visit = async (folder: string): Promise<void> => {
-    let names
-    try {
-      names = await fs.readdir(folder, { withFileTypes: true })
-    } catch (error) {
-      throw new ConfigError(`source.files: ${folder}: ${messageOf(error)}`, { cause: error })
-    }
-    for (const item of names.sort((a, b) => compare(a.name, b.name))) {
-      if (item.name.startsWith('.')) continue
-      const file = folder === '.' ? item.name : path.join(folder, item.name)
-      if (item.isDirectory()) {
-        if (enters(file)) await visit(file)
-      } else if (files.push(file) > MAX_FILES) {
-        throw new ConfigError(`source.files: more than ${MAX_FILES} files below ${root}`)
-      }
-    }
-  }
-  await visit(root)
-  return files.sort(compare)
+async function isFolder(name: string): Promise<boolean> {
+  if (isS3(name)) return isS3Folder(name)
+  const stat = await fs.stat(name).catch((error: unknown) => {
+    throw new ConfigError(`source.files: ${name}: ${messageOf(error)}`, { cause: error })
+  })
+  return stat.isDirectory()
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+/**
+ * Files below a folder, hidden ones left out; names keep the folder as given.
+ *
+ * @param depth the most parts that a name has
+ */
+async function* walk(folder: string, depth: number): AsyncGenerator<string> {
+  const items = await fs.readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    throw new ConfigError(`source.files: ${folder}: ${messageOf(error)}`, { cause: error })
+  })
+  for (const item of items) {
+    if (item.name.startsWith('.')) continue
+    const file = folder === '.' ? item.name : path.join(folder, item.name)
+    if (!item.isDirectory()) yield file
+    else if (file.split('/').length < depth) yield* walk(file, depth)
+  }
 }
 
 /** `{a,b}` and `{00000..00099}` to every name they mean, in order. */
@@ -158,22 +121,18 @@ export function expandBraces(pattern: string): string[] {
   if (match?.[1] === undefined) return [pattern]
   const before = pattern.slice(0, match.index)
   const after = pattern.slice(match.index + match[0].length)
-  const range = /^(\d+)\.\.(\d+)$/.exec(match[1])
-  const choices =
-    range?.[1] !== undefined && range[2] !== undefined
-      ? countUp(range[1], range[2], pattern)
-      : match[1].split(',')
-  return choices.flatMap((choice) => expandBraces(before + choice + after))
-}
-
-function countUp(from: string, to: string, pattern: string): string[] {
-  const count = Number(to) - Number(from) + 1
-  if (!(count >= 1 && count <= MAX_FILES)) {
-    throw new ConfigError(`source.files: ${pattern} counts from ${from} to ${to}`)
+  let choices = match[1].split(',')
+  const [, from, to] = /^(\d+)\.\.(\d+)$/.exec(match[1]) ?? []
+  if (from !== undefined) {
+    const count = Number(to) - Number(from) + 1
+    if (!(count >= 1 && count <= MAX_FILES)) {
+      throw new ConfigError(`source.files: ${pattern} counts from ${from} to ${to}`)
+    }
+    choices = Array.from({ length: count }, (_, index) =>
+      String(Number(from) + index).padStart(from.length, '0'),
+    )
   }
-  return Array.from({ length: count }, (_, index) =>
-    String(Number(from) + index).padStart(from.length, '0'),
-  )
+  return choices.flatMap((choice) => expandBraces(before + choice + after))
 }
 
 function globToRegExp(pattern: string): RegExp {
@@ -199,35 +158,21 @@ const FILES_AT_ONCE = 8
 export async function identify(
   paths: readonly string[],
   files: SourceFiles,
-  signal: AbortSignal,
 ): Promise<{ readonly [key: string]: Json }> {
   const budget = paths.some(isRemote) ? HASH_BUDGET.remote : HASH_BUDGET.local
   const edge = Math.max(4096, Math.min(MIB, Math.floor(budget / 2 / paths.length)))
   const limit = pLimit(FILES_AT_ONCE)
-  const found = await limit.map(paths, async (file) => {
-    signal.throwIfAborted()
-    const description = await files.describe(file, signal)
-    const sha256 = await hashEdges(file, description.size, edge, files, signal)
-    return { path: file, ...description, sha256 }
+  const found = await limit.map(paths, async (path) => {
+    const file = files.file(path)
+    file.signal.throwIfAborted()
+    const description = await file.describe()
+    const { size } = description
+    const hash = createHash('sha256')
+    await using open = await file.openForward()
+    hash.update(await open.read(0, Math.min(edge, size)))
+    const tail = Math.max(edge, size - edge)
+    if (tail < size && Number.isFinite(size)) hash.update(await open.read(tail, size - tail))
+    return { path, ...description, sha256: hash.digest('hex') }
   })
   return { hashedBytes: 2 * edge, files: found }
-}
-
-async function hashEdges(
-  path: string,
-  size: number,
-  edge: number,
-  files: SourceFiles,
-  signal: AbortSignal,
-): Promise<string> {
-  const hash = createHash('sha256')
-  const file = await files.openForward(path, signal)
-  try {
-    hash.update(await file.read(0, Math.min(edge, size)))
-    const tail = Math.max(edge, size - edge)
-    if (tail < size && Number.isFinite(size)) hash.update(await file.read(tail, size - tail))
-  } finally {
-    await file.close()
-  }
-  return hash.digest('hex')
 }

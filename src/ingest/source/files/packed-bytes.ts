@@ -5,7 +5,7 @@ import { finished } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { messageOf } from '../../../core/errors.ts'
 import { bareName } from './addresses.ts'
-import type { OpenFile, SourceFiles } from './files.ts'
+import type { OpenFile, SourceFile } from './files.ts'
 import { DamagedFile } from '../formats/format.ts'
 import { createForwardFile } from './forward-file.ts'
 
@@ -24,33 +24,23 @@ export function isPacked(path: string): boolean {
  * The file as if it were not packed, for reads that go forward; of a gzip neither the size is known
  * nor can anything be jumped over.
  */
-export async function openUnpacked(
-  files: SourceFiles,
-  path: string,
-  signal: AbortSignal,
-): Promise<OpenFile> {
-  if (!isPacked(path)) return files.openForward(path, signal)
-  return createForwardFile(
-    Number.POSITIVE_INFINITY,
-    (offset) => readBytes(files, path, offset, signal),
-    { keptBytes: KEPT_UNPACKED, maxGapBytes: Number.POSITIVE_INFINITY },
-  )
+export async function openUnpacked(file: SourceFile): Promise<OpenFile> {
+  if (!isPacked(file.path)) return file.openForward()
+  return createForwardFile(Infinity, (offset) => readBytes(file, offset), {
+    keptBytes: KEPT_UNPACKED,
+    maxGapBytes: Infinity,
+  })
 }
 
 /** The uncompressed bytes from an offset; a gzipped file is unpacked from its beginning. */
-export async function* readBytes(
-  files: SourceFiles,
-  path: string,
-  offset: number,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  if (!isPacked(path)) {
-    yield* files.stream(path, offset, signal)
+export async function* readBytes(file: SourceFile, offset: number): AsyncGenerator<Buffer> {
+  if (!isPacked(file.path)) {
+    yield* file.stream(offset)
     return
   }
   let skip = offset
-  for await (const chunk of unzipped(files.stream(path, 0, signal))) {
-    signal.throwIfAborted()
+  for await (const chunk of unzipped(file.stream(0))) {
+    file.signal.throwIfAborted()
     if (skip < chunk.length) yield chunk.subarray(skip)
     skip = Math.max(0, skip - chunk.length)
   }

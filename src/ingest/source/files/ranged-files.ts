@@ -4,7 +4,7 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, InputError, ShardError, messageOf } from '../../../core/errors.ts'
-import type { FileDescription, SourceFiles } from './files.ts'
+import type { FileDescription, SourceFile } from './files.ts'
 import { createForwardFile } from './forward-file.ts'
 
 /** How often what may be another answer later is asked for. */
@@ -15,13 +15,18 @@ const MAX_DRAIN_BYTES = 64 * 1024
 /** What an Ask throws has been tried again as often as it makes sense. */
 const FINAL = [ShardError, InputError, ConfigError]
 
-/** Bytes of a file that are asked for. */
-export interface Range {
+interface Range {
   readonly start: number
   /** Exclusive; infinite: to the end. */
   readonly end: number
+}
+
+/** Bytes of a file that are asked for. */
+export interface RangeRequest extends Range {
+  readonly path: string
   /** What the file had when it was first asked for, for servers that can be told to give no other. */
-  readonly etag?: string | undefined
+  readonly etag: string | undefined
+  readonly signal: AbortSignal
 }
 
 /** What a server answers to one request. */
@@ -40,25 +45,38 @@ export interface RangeAnswer {
  * @throws InputError if the file is not there or must not be asked for, ShardError if the server
  *   cannot serve it now, ConfigError if what reaches it is not set up
  */
-export type Ask = (path: string, range: Range, signal: AbortSignal) => Promise<RangeAnswer>
+export type Ask = (request: RangeRequest) => Promise<RangeAnswer>
 
-/** Reads of files that a server has; `known` is what it said of them first. */
-interface Server {
-  readonly ask: Ask
-  readonly retryBaseMs: number
-  readonly known: Map<string, FileDescription>
+/** The files of one place. */
+export interface RangedFiles {
+  file(path: string, signal: AbortSignal): SourceFile
 }
 
 /** @param retryBaseMs pause before a body that broke off is asked for again, doubled each time */
-export function createRangedFiles(ask: Ask, retryBaseMs: number): SourceFiles {
-  const server: Server = { ask, retryBaseMs, known: new Map() }
-  const describe: SourceFiles['describe'] = async (path, signal) =>
-    server.known.get(path) ?? (await probe(server, path, signal)).description
-  const stream: SourceFiles['stream'] = (path, start, signal) =>
-    resumed(server, path, { start, end: Infinity }, signal)
+export function createRangedFiles(ask: Ask, retryBaseMs: number): RangedFiles {
+  const known = new Map<string, FileDescription>()
+  return { file: (path, signal) => toFile({ ask, retryBaseMs, known, path, signal }) }
+}
+
+/** Reads of a file that a server has; `known` is what it said of its files first. */
+interface Remote {
+  readonly ask: Ask
+  readonly retryBaseMs: number
+  readonly known: Map<string, FileDescription>
+  readonly path: string
+  readonly signal: AbortSignal
+}
+
+function toFile(remote: Remote): SourceFile {
+  const { known, path, signal } = remote
+  const describe = async () => known.get(path) ?? (await probe(remote)).description
+  const stream = (start: number) => resumed(remote, { start, end: Infinity })
   return {
-    open: async (path, signal) => {
-      const { isPartial, description } = await probe(server, path, signal)
+    path,
+    signal,
+    beside: (other) => toFile({ ...remote, path: other }),
+    open: async () => {
+      const { isPartial, description } = await probe(remote)
       if (!isPartial) {
         throw new InputError(
           `${path}: the server does not answer range requests; download the file and name the copy`,
@@ -67,29 +85,20 @@ export function createRangedFiles(ask: Ask, retryBaseMs: number): SourceFiles {
       const { size } = description
       return {
         size,
-        read: (start, length) =>
-          readRange(server, path, { start, end: Math.min(start + length, size) }, signal),
-        close: async () => undefined,
+        read: (start, length) => readRange(remote, { start, end: Math.min(start + length, size) }),
+        [Symbol.asyncDispose]: async () => undefined,
       }
     },
-    openForward: async (path, signal) => {
-      const { size } = await describe(path, signal)
-      return createForwardFile(size, (offset) => stream(path, offset, signal))
-    },
+    openForward: async () => createForwardFile((await describe()).size, stream),
     stream,
     describe,
   }
 }
 
 /** An answer about the file that was first asked for: a change while it is read would mix two files. */
-async function askSame(
-  { ask, known }: Server,
-  path: string,
-  range: Range,
-  signal: AbortSignal,
-): Promise<RangeAnswer> {
+async function askSame({ ask, known, path, signal }: Remote, range: Range): Promise<RangeAnswer> {
   const before = known.get(path)
-  const answer = await ask(path, { ...range, etag: before?.etag }, signal)
+  const answer = await ask({ path, ...range, etag: before?.etag, signal })
   if (before === undefined) known.set(path, answer.description)
   else if (before.etag !== answer.description.etag) {
     await discard(answer.body)
@@ -99,23 +108,19 @@ async function askSame(
   return answer
 }
 
-async function probe(server: Server, path: string, signal: AbortSignal): Promise<RangeAnswer> {
-  const answer = await askSame(server, path, { start: 0, end: 1 }, signal)
+async function probe(remote: Remote): Promise<RangeAnswer> {
+  const answer = await askSame(remote, { start: 0, end: 1 })
   await discard(answer.body)
   return answer
 }
 
-async function readRange(
-  server: Server,
-  path: string,
-  { start, end }: Range,
-  signal: AbortSignal,
-): Promise<Buffer> {
+async function readRange(remote: Remote, range: Range): Promise<Buffer> {
+  const { start, end } = range
   if (start >= end) return Buffer.alloc(0)
   const parts: Buffer[] = []
   let at = start
   // To the end of the body, since a body that is left early costs its connection.
-  for await (const chunk of resumed(server, path, { start, end }, signal)) {
+  for await (const chunk of resumed(remote, range)) {
     parts.push(chunk.subarray(0, Math.max(0, end - at)))
     at += chunk.length
     if (at > end) break
@@ -124,17 +129,13 @@ async function readRange(
 }
 
 /** The bytes of a range; asked for again from where an answer broke off. */
-async function* resumed(
-  server: Server,
-  path: string,
-  { start, end }: Range,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
+async function* resumed(remote: Remote, { start, end }: Range): AsyncGenerator<Buffer> {
+  const { path, signal, retryBaseMs } = remote
   let at = start
   for (let failures = 0; ;) {
     let body: Readable | undefined
     try {
-      const answer = await askSame(server, path, { start: at, end }, signal)
+      const answer = await askSame(remote, { start: at, end })
       body = answer.body
       let skip = answer.isPartial ? 0 : at
       if (answer.isPastEnd) return
@@ -157,7 +158,7 @@ async function* resumed(
         const where = `${path} at byte ${at}`
         throw new ShardError(`cannot read ${where}: ${messageOf(error)}`, { cause: error })
       }
-      await sleep(server.retryBaseMs * 2 ** failures, undefined, { signal })
+      await sleep(retryBaseMs * 2 ** failures, undefined, { signal })
     } finally {
       if (body !== undefined) await discard(body)
     }
@@ -177,6 +178,11 @@ async function discard(body: Readable): Promise<void> {
     // A rest that nobody wants may break off.
   }
   body.on('error', () => undefined).destroy()
+}
+
+/** The range as the header of a request names it. */
+export function rangeOf(start: number, end: number): string {
+  return `bytes=${start}-${Number.isFinite(end) ? end - 1 : ''}`
 }
 
 /**

@@ -7,9 +7,17 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { ConfigError, InputError, ShardError } from '../../../core/errors.ts'
 import type { FetchOptions } from '../../fetch/options.ts'
 import type { S3Options } from '../options.ts'
+import { DeadlineError, withDeadline } from '../../../system/deadline.ts'
 import { parseS3 } from './addresses.ts'
-import type { SourceFiles, SourceStore } from './files.ts'
-import { STALL_MS, causeOf, createRangedFiles, totalSize, type Ask } from './ranged-files.ts'
+import {
+  STALL_MS,
+  causeOf,
+  createRangedFiles,
+  rangeOf,
+  totalSize,
+  type Ask,
+  type RangedFiles,
+} from './ranged-files.ts'
 
 /** One request with its retries, up to the body; credentials too, whose helpers may hang. */
 const DEADLINE_MS = 120_000
@@ -21,11 +29,20 @@ interface Store {
   readonly client: S3Client
 }
 
+interface Listing {
+  readonly prefix: string
+  readonly isDeep: boolean
+  readonly signal: AbortSignal
+}
+
+interface S3Files extends RangedFiles {
+  /** As `SourceFiles.listObjects`. */
+  list(listing: Listing): AsyncIterable<string>
+  close(): Promise<void>
+}
+
 /** @param fetch its time-outs and pauses hold here too */
-export function createS3Files(
-  options: S3Options,
-  fetch: FetchOptions,
-): SourceFiles & Pick<SourceStore, 'listObjects' | 'close'> {
+export function createS3Files(options: S3Options, fetch: FetchOptions): S3Files {
   let connected: Promise<Store> | undefined
   /** Answer of the store to one command. @param path named in errors */
   const send = async <T>(
@@ -35,19 +52,18 @@ export function createS3Files(
   ): Promise<T> => {
     const store = await (connected ??= connect(options, fetch))
     try {
-      return await withDeadline(signal, (abortSignal) => command(store, abortSignal))
+      return await withDeadline(DEADLINE_MS, signal, (abortSignal) => command(store, abortSignal))
     } catch (error) {
       signal.throwIfAborted()
       throw toError(path, error)
     }
   }
-  const ask: Ask = async (path, { start, end, etag }, signal) => {
+  const ask: Ask = async ({ path, start, end, etag, signal }) => {
     const { bucket, key } = parseS3(path)
     const asked = { Bucket: bucket, Key: key, IfMatch: etag }
-    const range = `bytes=${start}-${Number.isFinite(end) ? end - 1 : ''}`
     return send(path, signal, async ({ sdk, client }, abortSignal) => {
       try {
-        const get = new sdk.GetObjectCommand({ ...asked, Range: range })
+        const get = new sdk.GetObjectCommand({ ...asked, Range: rangeOf(start, end) })
         const { Body, ETag, ContentLength, ContentRange } = await client.send(get, { abortSignal })
         return {
           // In Node the SDK's body is a stream of Node's.
@@ -72,7 +88,7 @@ export function createS3Files(
   }
   return {
     ...createRangedFiles(ask, fetch.retryBaseMs),
-    listObjects: async function* (prefix, isDeep, signal) {
+    list: async function* ({ prefix, isDeep, signal }) {
       const { bucket, key } = parseS3(prefix)
       let next: string | undefined
       do {
@@ -140,30 +156,6 @@ const unsigned = {
   signer: { sign: async <T>(request: T) => request },
 }
 
-/** Ends when the signal says so or after DEADLINE_MS, whatever the work waits for. */
-function withDeadline<T>(
-  signal: AbortSignal,
-  work: (abortSignal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const stop = new AbortController()
-    const end = (error: Error) => {
-      stop.abort(error)
-      reject(error)
-    }
-    const onAbort = () => end(new Error('stopped'))
-    const timer = setTimeout(() => end(new Error(`no answer in ${DEADLINE_MS} ms`)), DEADLINE_MS)
-    signal.addEventListener('abort', onAbort)
-    if (signal.aborted) onAbort()
-    void work(stop.signal)
-      .then(resolve, reject)
-      .finally(() => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', onAbort)
-      })
-  })
-}
-
 function describe(size: number, etag: string | undefined) {
   return { size, ...(etag === undefined ? {} : { etag }) }
 }
@@ -183,9 +175,8 @@ function toError(path: string, error: unknown): Error {
   const shard = (text: string) => new ShardError(`cannot read ${path}: ${text}`, { cause: error })
   const status = statusOf(error)
   if (status === 412) {
-    return new ShardError(`${path} changed while it was read: its ETag is another one now`, {
-      cause: error,
-    })
+    const message = `${path} changed while it was read: its ETag is another one now`
+    return new ShardError(message, { cause: error })
   }
   switch (error.name) {
     case 'NoSuchKey':
@@ -222,6 +213,7 @@ function toError(path: string, error: unknown): Error {
         `the store asks for fewer requests; try later, or raise AWS_MAX_ATTEMPTS (${says})`,
       )
   }
+  if (error instanceof DeadlineError) return shard(`no answer in ${error.ms} ms`)
   if (status === undefined) return shard(causeOf(error))
   if (status === 429 || status >= 500) return shard(`HTTP ${status}, ${says}`)
   if (status === 403) {

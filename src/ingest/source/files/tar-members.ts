@@ -3,7 +3,7 @@
 // disk. Knows ustar, GNU long names and pax; refuses what no data set needs.
 
 import type { OpenFile } from './files.ts'
-import { DamagedFile } from '../formats/format.ts'
+import { asDamage, DamagedFile } from '../formats/format.ts'
 import { decodeUtf8 } from '../utf8.ts'
 
 /** A file in a tar, and where its bytes are. */
@@ -52,16 +52,18 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
       try {
         window = await file.read(at, Math.max(WINDOW, length))
       } catch (error) {
-        if (!(error instanceof DamagedFile)) throw error
-        const message = `cut at byte ${at}${after(last)}: ${error.message}`
-        throw new DamagedFile(message, { cause: error })
+        const damage = asDamage(error)
+        const message = `cut at byte ${at}${after(last)}: ${damage.message}`
+        throw new DamagedFile(message, { cause: damage })
       }
       windowAt = at
     }
     const bytes = window.subarray(at - windowAt, at - windowAt + length)
     if (bytes.length === length) return bytes
     if (bytes.length === 0) return undefined
-    const why = await damageAt(file, at + bytes.length)
+    // A stream that ends may be damaged there.
+    const rest = await file.read(at + bytes.length, 1).catch(asDamage)
+    const why = rest instanceof DamagedFile ? `: ${rest.message}` : ''
     throw new DamagedFile(`cut inside a header at byte ${at}${after(last)}${why}`)
   }
 
@@ -96,7 +98,7 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
       at = next
       continue
     }
-    const member = toMember({ name, type, size, extension }, start, dataOffset)
+    const member = toMember({ name, type, size, extension, offset: start, dataOffset })
     // Where size and pax size differ, readers differ about where the next header is.
     if (extension.size !== undefined && extension.size !== size) {
       throw new DamagedFile(
@@ -116,29 +118,13 @@ export async function* tarMembers(file: OpenFile, offset: number): AsyncGenerato
 
 /** What is missing of a member's bytes; the size of a stream is known at its end only. */
 async function findCut(file: OpenFile, start: number, size: number): Promise<string | undefined> {
-  const missing = start + size - file.size
   if (Number.isFinite(file.size)) {
-    return missing > 0 ? `the file ends after ${file.size - start}` : undefined
+    return start + size > file.size ? `the file ends after ${file.size - start}` : undefined
   }
   if (size === 0) return undefined
-  try {
-    const last = await file.read(start + size - 1, 1)
-    return last.length === 1 ? undefined : 'the file ends before'
-  } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    return error.message
-  }
-}
-
-/** Why a stream ends at an offset, where it is damaged and not just at its end. */
-async function damageAt(file: OpenFile, offset: number): Promise<string> {
-  try {
-    await file.read(offset, 1)
-    return ''
-  } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    return `: ${error.message}`
-  }
+  const last = await file.read(start + size - 1, 1).catch(asDamage)
+  if (last instanceof DamagedFile) return last.message
+  return last.length === 1 ? undefined : 'the file ends before'
 }
 
 function after(last: string | undefined): string {
@@ -256,13 +242,12 @@ function parsePax(body: Buffer, offset: number): Extension {
 
 interface Described extends Header {
   readonly extension: Extension
+  readonly offset: number
+  readonly dataOffset: number
 }
 
-function toMember(
-  { name: short, type, size, extension }: Described,
-  offset: number,
-  dataOffset: number,
-): TarMember {
+function toMember(described: Described): TarMember {
+  const { name: short, type, extension, offset, dataOffset, size } = described
   const bytes = extension.name === undefined ? short : Buffer.from(extension.name, 'latin1')
   const unsafe =
     (FILES.has(type) || type === DIRECTORY

@@ -20,13 +20,8 @@ export interface ArrowThread {
   close(): Promise<void>
 }
 
-let shared: ArrowThread | undefined
-
 /** One for all sources of a process, since it takes a while to start; keeps no process alive. */
-export function sharedArrowThread(): ArrowThread {
-  shared ??= createArrowThread()
-  return shared
-}
+export const arrowThread = createArrowThread()
 
 /** Starts the thread with the first request, and again after one that ended it. */
 export function createArrowThread(): ArrowThread {

@@ -40,12 +40,13 @@ export interface Described {
   readonly rows: number
 }
 
-/** Its answers, one kind for each kind of request. */
-export type ArrowReply =
-  | { readonly described: Described }
-  | { readonly columns: readonly string[] }
+/** Its answer to one kind of request each. */
+export interface ArrowReply {
+  readonly described?: Described
+  readonly columns?: readonly string[]
   /** Values by column; undefined: the batch has to be sent again. */
-  | { readonly rows: Readonly<Record<string, readonly unknown[]>> | undefined }
+  readonly rows?: Readonly<Record<string, readonly unknown[]>> | undefined
+}
 
 const BATCHES_KEPT = 3
 

@@ -1,16 +1,18 @@
 // Arrow IPC, files and streams (Feather 2; the folders of Hugging Face datasets): walked message by
 // message, record batches parsed in a thread. A batch is read whole, its rows are handed on in windows.
 
-import type { Json } from '../../../core/types.ts'
-import { sharedArrowThread, type ArrowThread } from './arrow-thread.ts'
-import type { Described } from './arrow-worker.ts'
-import { shortPath } from '../files/addresses.ts'
-import type { OpenFile, SourceFiles } from '../files/files.ts'
+import { z } from 'zod'
+import type { OpenFile } from '../files/files.ts'
+import { arrowThread } from './arrow-thread.ts'
+import type { ArrowReply, Described } from './arrow-worker.ts'
 import {
-  badPosition,
+  asDamage,
+  damagedRow,
   DamagedFile,
   markedRows,
   survivingDamage,
+  toPosition,
+  type Fields,
   type RawRow,
   type SourceFormat,
 } from './format.ts'
@@ -24,11 +26,9 @@ const WINDOW_BYTES = 16 * 2 ** 20
 const MAX_WINDOW_ROWS = 4096
 
 /** Where reading begins: a row of the batch at the offset, and the dictionaries before it. */
-interface Position {
-  readonly offset: number
-  readonly row: number
-  readonly dictionaries: readonly number[]
-}
+const positionSchema = z
+  .object({ offset: z.number(), row: z.number(), dictionaries: z.array(z.number()) })
+  .optional()
 
 interface WalkedMessage extends Described {
   readonly offset: number
@@ -39,59 +39,52 @@ interface WalkedMessage extends Described {
 }
 
 /** @param wanted the columns to read, of those that a file has */
-export function createArrowFormat(files: SourceFiles, wanted: readonly string[]): SourceFormat {
-  const thread = sharedArrowThread()
+export function createArrowFormat(wanted: readonly string[]): SourceFormat {
   return survivingDamage({
-    columns: async (path, signal) => {
-      const file = await files.openForward(path, signal)
-      try {
-        for await (const message of walk(file, thread, undefined)) {
-          if (message.kind !== 'schema') break
-          const stream = await file.read(message.offset, message.length)
-          const reply = await thread.ask({ kind: 'columns', stream: Uint8Array.from(stream) })
-          if ('columns' in reply) return reply.columns
+    columns: async (source) => {
+      await using file = await source.openForward()
+      for await (const message of walk(file)) {
+        if (message.kind !== 'schema') break
+        const stream = await file.read(message.offset, message.length)
+        const { columns } = await arrowThread.ask({
+          kind: 'columns',
+          stream: Uint8Array.from(stream),
+        })
+        if (columns !== undefined) return columns
+      }
+      throw new DamagedFile('no schema at its beginning')
+    },
+    marks: async function* (source, { seen, ...grid }) {
+      await using file = await source.openForward()
+      for await (const { kind, rows, offset, dictionaries } of walk(file)) {
+        source.signal.throwIfAborted()
+        if (kind !== 'batch') continue
+        for (const row of markedRows(grid, seen.rows, rows)) {
+          const position = { offset, row: row - seen.rows, dictionaries: [...dictionaries] }
+          yield { row, position }
         }
-        throw new DamagedFile('no schema at its beginning')
-      } finally {
-        await file.close()
+        seen.rows += rows
       }
     },
-    marks: async function* (path, { seen, ...grid }, signal) {
-      const file = await files.openForward(path, signal)
-      try {
-        for await (const { kind, rows, offset, dictionaries } of walk(file, thread, undefined)) {
-          signal.throwIfAborted()
-          if (kind !== 'batch') continue
-          for (const row of markedRows(grid, seen.rows, rows)) {
-            const position = { offset, row: row - seen.rows, dictionaries: [...dictionaries] }
-            yield { row, position }
-          }
-          seen.rows += rows
-        }
-      } finally {
-        await file.close()
-      }
-    },
-    read: async function* (path, position, signal) {
-      const start = position === undefined ? undefined : toPosition(path, position)
-      const file = await files.openForward(path, signal)
+    read: async function* (source, position) {
+      const { path, signal } = source
+      const start = toPosition(positionSchema, path, position)
+      await using file = await source.openForward()
       let first = start?.row ?? 0
-      try {
-        const schema = await readMessage(file, thread, await firstOffset(file))
-        for await (const message of walk(file, thread, start)) {
-          signal.throwIfAborted()
-          if (message.kind !== 'batch') continue
-          yield* readBatch(path, file, thread, { message, schema, first, wanted }, signal)
-          first = 0
-        }
-      } finally {
-        await file.close()
+      const schema = await readMessage(file, await firstOffset(file))
+      for await (const message of walk(file, start)) {
+        signal.throwIfAborted()
+        if (message.kind !== 'batch') continue
+        yield* readBatch(file, { path, signal, message, schema, first, wanted })
+        first = 0
       }
     },
   })
 }
 
 interface BatchToRead {
+  readonly path: string
+  readonly signal: AbortSignal
   readonly message: WalkedMessage
   readonly schema: Buffer
   readonly first: number
@@ -99,45 +92,38 @@ interface BatchToRead {
 }
 
 /** Rows `first` to the last of a batch; of a batch that cannot be parsed each is rejected. */
-async function* readBatch(
-  path: string,
-  file: OpenFile,
-  thread: ArrowThread,
-  { message, schema, first, wanted }: BatchToRead,
-  signal: AbortSignal,
-): AsyncGenerator<RawRow> {
-  const { rows, offset, length } = message
+async function* readBatch(file: OpenFile, batch: BatchToRead): AsyncGenerator<RawRow> {
+  const { path, wanted } = batch
+  const { rows, offset, length, dictionaries } = batch.message
   const key = `${path}:${offset}`
   const step = Math.max(1, Math.min(MAX_WINDOW_ROWS, Math.floor((rows * WINDOW_BYTES) / length)))
   let damage: string | undefined
-  for (let start = first; start < rows; start += step) {
-    signal.throwIfAborted()
+  for (let start = batch.first; start < rows; start += step) {
+    batch.signal.throwIfAborted()
     const end = Math.min(rows, start + step)
-    let columns: Readonly<Record<string, readonly unknown[]>> | undefined
+    let columns: ArrowReply['rows']
     try {
       if (damage === undefined) {
         const request = { kind: 'rows', key, columns: wanted, start, end } as const
-        let reply = await thread.ask(request)
-        if ('rows' in reply && reply.rows === undefined) {
-          const parts = [schema]
-          for (const at of message.dictionaries) parts.push(await readMessage(file, thread, at))
+        columns = (await arrowThread.ask(request)).rows
+        if (columns === undefined) {
+          const parts = [batch.schema]
+          for (const at of dictionaries) parts.push(await readMessage(file, at))
           parts.push(await file.read(offset, length))
-          reply = await thread.ask({ ...request, stream: Uint8Array.from(Buffer.concat(parts)) })
+          const stream = Uint8Array.from(Buffer.concat(parts))
+          columns = (await arrowThread.ask({ ...request, stream })).rows
         }
-        if ('rows' in reply) columns = reply.rows
         if (columns === undefined) damage = 'holds no rows'
       }
     } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error
-      damage = error.message
+      damage = asDamage(error).message
     }
     for (let index = 0; index < end - start; index++) {
       if (columns === undefined) {
-        const detail = `${shortPath(path)}: record batch at byte ${offset}: ${damage ?? ''}`
-        yield { code: 'source_damaged', detail }
+        yield damagedRow(path, `record batch at byte ${offset}: ${damage ?? ''}`)
       } else {
         const fields = Object.entries(columns).map(([name, values]) => [name, values[index]])
-        yield { fields: Object.fromEntries(fields) as Readonly<Record<string, unknown>> }
+        yield { fields: Object.fromEntries(fields) as Fields }
       }
     }
   }
@@ -152,13 +138,12 @@ async function firstOffset(file: OpenFile): Promise<number> {
 /** The messages from a position on, with their lengths but without their bodies. */
 async function* walk(
   file: OpenFile,
-  thread: ArrowThread,
-  from: Position | undefined,
+  from?: z.infer<typeof positionSchema>,
 ): AsyncGenerator<WalkedMessage> {
   const dictionaries = [...(from?.dictionaries ?? [])]
   let offset = from?.offset ?? (await firstOffset(file))
   for (;;) {
-    const found = await describeMessage(file, thread, offset)
+    const found = await describeMessage(file, offset)
     if (found === undefined) return
     if (found.kind === 'dictionary') dictionaries.push(offset)
     yield { ...found, offset, dictionaries }
@@ -169,7 +154,6 @@ async function* walk(
 /** undefined at the end mark, or where a stream ends without one. */
 async function describeMessage(
   file: OpenFile,
-  thread: ArrowThread,
   offset: number,
 ): Promise<(Described & { readonly length: number }) | undefined> {
   const prefix = await file.read(offset, 8)
@@ -187,11 +171,11 @@ async function describeMessage(
   }
   let described: Described | undefined
   try {
-    const reply = await thread.ask({ kind: 'describe', metadata: Uint8Array.from(metadata) })
-    if ('described' in reply) described = reply.described
+    const request = { kind: 'describe', metadata: Uint8Array.from(metadata) } as const
+    described = (await arrowThread.ask(request)).described
   } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-    throw new DamagedFile(`message at byte ${offset}: ${error.message}`, { cause: error })
+    const damage = asDamage(error)
+    throw new DamagedFile(`message at byte ${offset}: ${damage.message}`, { cause: damage })
   }
   const bodyLength = described?.bodyLength ?? -1
   const rows = described?.rows ?? -1
@@ -210,18 +194,8 @@ async function describeMessage(
   return { ...described, length }
 }
 
-async function readMessage(file: OpenFile, thread: ArrowThread, offset: number): Promise<Buffer> {
-  const found = await describeMessage(file, thread, offset)
+async function readMessage(file: OpenFile, offset: number): Promise<Buffer> {
+  const found = await describeMessage(file, offset)
   if (found === undefined) throw new DamagedFile(`no Arrow message at byte ${offset}`)
   return file.read(offset, found.length)
-}
-
-function toPosition(path: string, position: Json): Position {
-  if (typeof position === 'object' && position !== null) {
-    const { offset, row, dictionaries } = position as Readonly<Record<string, Json>>
-    if (typeof offset === 'number' && typeof row === 'number' && Array.isArray(dictionaries)) {
-      return { offset, row, dictionaries: dictionaries.map(Number) }
-    }
-  }
-  throw badPosition(path, position)
 }

@@ -2,9 +2,8 @@
 // the boxes of the phrases in Annotations/<id>.xml.
 
 import { codePointIndex } from '../../../core/span.ts'
-import { InputError } from '../../../core/errors.ts'
 import type { SourceOptions } from '../options.ts'
-import type { SourceFiles } from '../files/files.ts'
+import { isThere, type SourceFile } from '../files/files.ts'
 import { damagedRow, type Fields, type SourceFormat } from './format.ts'
 import { createTextFormat } from './text-rows.ts'
 
@@ -19,18 +18,18 @@ const NOT_VISUAL = '0'
 
 /** @param wanted `boxes` are read only if they are asked for */
 export function createEntitiesFormat(
-  files: SourceFiles,
   wanted: readonly string[],
   options: SourceOptions,
 ): SourceFormat {
-  const lines = createTextFormat(files, 'lines', options)
+  const lines = createTextFormat('lines', options)
   return {
     columns: () => Promise.resolve(columns),
-    marks: (path, grid, signal) => lines.marks(path, grid, signal),
-    read: async function* (path, position, signal) {
-      const image = path.replace(/^.*\//, '').replace(/\.txt(?=$|\?)/i, '.jpg')
+    marks: (file, grid) => lines.marks(file, grid),
+    read: async function* (file, position) {
+      const annotations = annotationFileOf(file)
+      const image = file.path.replace(/^.*\//, '').replace(/\.txt(?=$|\?)/i, '.jpg')
       let boxes: Boxes | string | undefined
-      for await (const raw of lines.read(path, position, signal)) {
+      for await (const raw of lines.read(file, position)) {
         if ('code' in raw) {
           yield raw
           continue
@@ -40,8 +39,8 @@ export function createEntitiesFormat(
           yield { code: 'row_malformed', detail: `${image}: ${found}` }
           continue
         }
-        if (wanted.includes('boxes')) boxes ??= await readBoxes(files, path, signal)
-        if (typeof boxes === 'string') yield damagedRow(annotationFileOf(path), boxes)
+        if (wanted.includes('boxes')) boxes ??= await readBoxes(annotations)
+        if (typeof boxes === 'string') yield damagedRow(annotations.path, boxes)
         else yield { fields: { image, ...found, boxes } }
       }
     },
@@ -49,8 +48,9 @@ export function createEntitiesFormat(
 }
 
 /** The file with the boxes of a file of sentences. */
-export function annotationFileOf(sentences: string): string {
-  return sentences.replace(/[^/]*$/, (name) => `../Annotations/${name.replace(/\.txt/i, '.xml')}`)
+export function annotationFileOf(file: SourceFile): SourceFile {
+  const inXml = (name: string) => `../Annotations/${name.replace(/\.txt/i, '.xml')}`
+  return file.beside(file.path.replace(/[^/]*$/, inXml))
 }
 
 /**
@@ -58,10 +58,7 @@ export function annotationFileOf(sentences: string): string {
  *
  * @returns what is wrong with it, if it is none
  */
-export function parseEntities(
-  sentence: string,
-  units: SourceOptions['phraseUnits'],
-): Fields | string {
+function parseEntities(sentence: string, units: SourceOptions['phraseUnits']): Fields | string {
   const spans: { start: number; end: number; chain: string; types: string[] }[] = []
   let caption = ''
   let copied = 0
@@ -89,26 +86,12 @@ export function parseEntities(
 /** [x1, y1, x2, y2] by chain. */
 type Boxes = Readonly<Record<string, readonly (readonly number[])[]>>
 
-async function readBoxes(
-  files: SourceFiles,
-  sentences: string,
-  signal: AbortSignal,
-): Promise<Boxes | string> {
-  const path = annotationFileOf(sentences)
-  try {
-    await files.describe(path, signal)
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error
-    return 'is not there'
-  }
-  const file = await files.open(path, signal)
-  try {
-    const bytes = await file.read(0, MAX_ANNOTATION_BYTES + 1)
-    if (bytes.length > MAX_ANNOTATION_BYTES) return `longer than ${MAX_ANNOTATION_BYTES} bytes`
-    return parseBoxes(bytes.toString('utf8'))
-  } finally {
-    await file.close()
-  }
+async function readBoxes(annotations: SourceFile): Promise<Boxes | string> {
+  if (!(await isThere(annotations))) return 'is not there'
+  await using file = await annotations.open()
+  const bytes = await file.read(0, MAX_ANNOTATION_BYTES + 1)
+  if (bytes.length > MAX_ANNOTATION_BYTES) return `longer than ${MAX_ANNOTATION_BYTES} bytes`
+  return parseBoxes(bytes.toString('utf8'))
 }
 
 /**
@@ -117,7 +100,7 @@ async function readBoxes(
  *
  * @returns what is wrong with it, if it is none
  */
-export function parseBoxes(xml: string): Boxes | string {
+function parseBoxes(xml: string): Boxes | string {
   if (!/<\/annotation>\s*$/.test(xml)) return `cut: it does not end with </annotation>`
   const boxes: Record<string, number[][]> = {}
   for (const [, object = ''] of xml.matchAll(/<object>(.*?)<\/object>/gs)) {

@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
+import { z } from 'zod'
 import { InputError, ShardError, messageOf } from '../../../core/errors.ts'
 import type { Json } from '../../../core/types.ts'
 import type { SourceOptions } from '../options.ts'
-import { badPosition, isMarked, type RawRow, type SourceFormat } from './format.ts'
-import { localFiles } from '../files/local-files.ts'
+import { isMarked, toPosition, type RawRow, type SourceFormat } from './format.ts'
+import type { SourceFile } from '../files/files.ts'
 import { imageEndings } from './webdataset.ts'
 
 /** Column names of the rows of a folder; `path` is relative to it. */
@@ -19,21 +20,18 @@ const METADATA = ['metadata.jsonl', 'metadata.csv', 'metadata.parquet']
 
 /** The file that describes the folder's images, if it has one. */
 export async function findMetadataFile(folder: string): Promise<string | undefined> {
-  let names: string[]
-  try {
-    names = await fs.readdir(folder)
-  } catch (error) {
+  const names = await fs.readdir(folder).catch((error: unknown) => {
     throw new InputError(`${folder}: ${messageOf(error)}`, { cause: error })
-  }
+  })
   const name = METADATA.find((metadata) => names.includes(metadata))
   return name === undefined ? undefined : path.join(folder, name)
 }
 
 /** Digest of the names below a folder: what its rows follow from, beside the files' contents. */
-export async function identifyFolder(folder: string, signal: AbortSignal): Promise<Json> {
+export async function identifyFolder({ path: folder, signal }: SourceFile): Promise<Json> {
   const hash = createHash('sha256')
   let rows = 0
-  for await (const { file } of walk(folder, undefined)) {
+  for await (const { file } of walk(folder)) {
     signal.throwIfAborted()
     hash.update(`${file}\n`)
     rows++
@@ -43,24 +41,42 @@ export async function identifyFolder(folder: string, signal: AbortSignal): Promi
 
 /** A folder stands for one file; a position is the path of an image below it. */
 export function createFolderFormat({ maxRowBytes }: SourceOptions): SourceFormat {
+  /** An image with its caption, or why there is none. */
+  const readEntry = async (
+    folder: SourceFile,
+    { file, isImage, caption }: Entry,
+  ): Promise<RawRow> => {
+    if (!isImage) return { code: 'image_missing', detail: `${file} has no image beside it` }
+    if (caption === undefined) {
+      return { code: 'caption_missing', detail: `${file} has no .txt beside it` }
+    }
+    await using open = await folder.beside(path.join(folder.path, caption)).open()
+    const bytes = await open.read(0, maxRowBytes + 1)
+    if (bytes.length > maxRowBytes) {
+      return { code: 'row_too_long', detail: `${caption} is longer than source.maxRowBytes` }
+    }
+    // The newline that editors end a file with is no part of the caption.
+    const end = bytes.at(-1) === 10 ? bytes.length - (bytes.at(-2) === 13 ? 2 : 1) : bytes.length
+    const { image: imageColumn, caption: captionColumn } = folderColumns
+    return { fields: { [imageColumn]: file, [captionColumn]: bytes.subarray(0, end) } }
+  }
+
   return {
     columns: async () => Object.values(folderColumns),
-    marks: async function* (folder, grid, signal) {
+    marks: async function* (folder, grid) {
       let row = 0
-      for await (const { file } of walk(folder, undefined)) {
-        signal.throwIfAborted()
+      for await (const { file } of walk(folder.path)) {
+        folder.signal.throwIfAborted()
         if (isMarked(row, grid)) yield { row, position: file }
         row++
       }
       yield { rows: row }
     },
-    read: async function* (folder, position, signal) {
-      if (position !== undefined && typeof position !== 'string') {
-        throw badPosition(folder, position)
-      }
-      for await (const entry of walk(folder, position)) {
-        signal.throwIfAborted()
-        yield await readEntry(folder, entry, maxRowBytes, signal)
+    read: async function* (folder, position) {
+      const from = toPosition(z.string().optional(), folder.path, position)
+      for await (const entry of walk(folder.path, from?.split('/'))) {
+        folder.signal.throwIfAborted()
+        yield await readEntry(folder, entry)
       }
     },
   }
@@ -75,25 +91,18 @@ interface Entry {
   readonly caption?: string
 }
 
-/** Entries in the order of their paths, part by part; from `from` (inclusive) on. */
-async function* walk(root: string, from: string | undefined): AsyncGenerator<Entry> {
-  yield* walkFolder(root, '', from?.split('/') ?? [])
-}
-
-async function* walkFolder(
+/** Entries in the order of their paths, part by part; from the parts of a path (inclusive) on. */
+async function* walk(
   root: string,
-  relative: string,
-  from: readonly string[],
+  from: readonly string[] = [],
+  relative = '',
 ): AsyncGenerator<Entry> {
-  let items
-  try {
-    items = await fs.readdir(path.join(root, relative), { withFileTypes: true })
-  } catch (error) {
-    const where = path.join(root, relative)
+  const where = path.join(root, relative)
+  const items = await fs.readdir(where, { withFileTypes: true }).catch((error: unknown) => {
     throw new ShardError(`cannot list ${where}: ${messageOf(error)}`, { cause: error })
-  }
+  })
   const names = items.filter((item) => !item.name.startsWith('.'))
-  names.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+  names.sort((a, b) => (a.name < b.name ? -1 : 1))
   const captions = new Set(names.map((item) => item.name).filter((name) => name.endsWith('.txt')))
   const stems = new Set(names.filter((item) => isImage(item.name)).map((item) => stem(item.name)))
 
@@ -103,12 +112,10 @@ async function* walkFolder(
     if (first !== undefined && name < first) continue
     const file = relative === '' ? name : `${relative}/${name}`
     if (item.isDirectory()) {
-      yield* walkFolder(root, file, name === first ? rest : [])
+      yield* walk(root, name === first ? rest : [], file)
     } else if (isImage(name)) {
-      const caption = `${stem(name)}.txt`
-      const known = captions.has(caption)
-      const at = relative === '' ? caption : `${relative}/${caption}`
-      yield { file, isImage: true, ...(known ? { caption: at } : {}) }
+      const known = captions.has(`${stem(name)}.txt`)
+      yield { file, isImage: true, ...(known ? { caption: `${stem(file)}.txt` } : {}) }
     } else if (captions.has(name) && !stems.has(stem(name))) {
       yield { file, isImage: false, caption: file }
     }
@@ -121,30 +128,4 @@ function isImage(name: string): boolean {
 
 function stem(name: string): string {
   return name.slice(0, name.length - path.extname(name).length)
-}
-
-async function readEntry(
-  root: string,
-  entry: Entry,
-  maxRowBytes: number,
-  signal: AbortSignal,
-): Promise<RawRow> {
-  const { file, caption } = entry
-  if (!entry.isImage) return { code: 'image_missing', detail: `${file} has no image beside it` }
-  if (caption === undefined)
-    return { code: 'caption_missing', detail: `${file} has no .txt beside it` }
-  const captionPath = path.join(root, caption)
-  const handle = await localFiles.open(captionPath, signal)
-  try {
-    const bytes = await handle.read(0, maxRowBytes + 1)
-    if (bytes.length > maxRowBytes) {
-      return { code: 'row_too_long', detail: `${caption} is longer than source.maxRowBytes` }
-    }
-    // The newline that editors end a file with is no part of the caption.
-    const end = bytes.at(-1) === 10 ? bytes.length - (bytes.at(-2) === 13 ? 2 : 1) : bytes.length
-    const { image: imageColumn, caption: captionColumn } = folderColumns
-    return { fields: { [imageColumn]: file, [captionColumn]: bytes.subarray(0, end) } }
-  } finally {
-    await handle.close()
-  }
 }

@@ -1,9 +1,11 @@
 // What a file format is to the planner and the reader: rows with positions to start from.
 
+import { z } from 'zod'
 import { InputError } from '../../../core/errors.ts'
 import type { ReasonCode } from '../../../core/reasons.ts'
 import type { Json } from '../../../core/types.ts'
 import { shortPath } from '../files/addresses.ts'
+import type { SourceFile } from '../files/files.ts'
 
 /** A row before its columns are understood. */
 export type RawRow = { readonly fields: Fields } | RejectedRow
@@ -18,6 +20,11 @@ export interface RejectedRow {
 /** Column to value: what the format's parser makes of it, undefined or null where there is none. */
 export type Fields = Readonly<Record<string, unknown>>
 
+/** True for what JSON has as an object. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Where a row begins; or, once and last, how many rows there are. */
 export type Mark = { readonly row: number; readonly position: Json } | { readonly rows: number }
 
@@ -28,24 +35,22 @@ export interface SourceFormat {
    *
    * @throws InputError if it cannot be read at all
    */
-  columns(path: string, signal: AbortSignal): Promise<readonly string[]>
+  columns(file: SourceFile): Promise<readonly string[]>
   /** The positions of rows `first`, `first + stride`, ... of one file, then its row count. */
-  marks(path: string, grid: Grid, signal: AbortSignal): AsyncIterable<Mark>
+  marks(file: SourceFile, grid: Grid): AsyncIterable<Mark>
   /**
    * Rows of one file from a position (undefined: from its first row) to its end. A row's number in
    * the file counts from 0 at the file's start.
    */
-  read(path: string, position: Json | undefined, signal: AbortSignal): AsyncIterable<RawRow>
-  close?(): Promise<void>
+  read(file: SourceFile, position: Json | undefined): AsyncIterable<RawRow>
 }
 
 /** A format that knows sound files alone: each part throws DamagedFile where a file is not. */
 export interface SoundFormat extends Omit<SourceFormat, 'marks'> {
   /** Positions without the count: `seen` has how many rows came before, and is kept up to date. */
   marks(
-    path: string,
+    file: SourceFile,
     grid: Grid & { readonly seen: { rows: number } },
-    signal: AbortSignal,
   ): AsyncIterable<{ readonly row: number; readonly position: Json }>
 }
 
@@ -75,60 +80,60 @@ export class DamagedFile extends Error {
   override readonly name = 'DamagedFile'
 }
 
-/** A position that a plan wrote and a reader gets back; anything else means another version's plan. */
-export function badPosition(path: string, position: Json): InputError {
-  return new InputError(`${path}: ${JSON.stringify(position)} is no position of this format`)
+/** The error as damage. @throws what is none */
+export function asDamage(error: unknown): DamagedFile {
+  if (error instanceof DamagedFile) return error
+  throw error
 }
+
+/**
+ * A position that a plan wrote and a reader gets back.
+ *
+ * @throws InputError for anything else, which means another version's plan
+ */
+export function toPosition<T>(schema: z.ZodType<T>, path: string, position?: Json): T {
+  const parsed = schema.safeParse(position)
+  if (parsed.success) return parsed.data
+  throw new InputError(`${path}: ${JSON.stringify(position)} is no position of this format`)
+}
+
+/** A position that is a row number or a byte offset. */
+export const numberPosition = z.int().min(0).optional()
+
+const damagePosition = z.object({ damage: z.string() })
 
 /** Damage as a row of its own: its position says why, so that no reader has to meet it again. */
 export function survivingDamage(format: SoundFormat): SourceFormat {
   return {
     ...format,
-    columns: async (path, signal) => {
+    columns: async (file) => {
       try {
-        return await format.columns(path, signal)
+        return await format.columns(file)
       } catch (error) {
-        throw new InputError(`${path}: ${damageOf(error)}`, { cause: error })
+        throw new InputError(`${file.path}: ${asDamage(error).message}`, { cause: error })
       }
     },
-    marks: async function* (path, grid, signal) {
+    marks: async function* (file, grid) {
       const seen = { rows: 0 }
       try {
-        yield* format.marks(path, { ...grid, seen }, signal)
+        yield* format.marks(file, { ...grid, seen })
       } catch (error) {
-        const damage = damageOf(error)
+        const damage = asDamage(error).message
         if (isMarked(seen.rows, grid)) yield { row: seen.rows, position: { damage } }
         seen.rows++
       }
       yield { rows: seen.rows }
     },
-    read: async function* (path, position, signal) {
-      if (isDamage(position)) {
-        yield damagedRow(path, position.damage)
-        return
-      }
+    read: async function* (file, position) {
+      const { data: known } = damagePosition.safeParse(position)
       try {
-        yield* format.read(path, position, signal)
+        if (known === undefined) yield* format.read(file, position)
+        else yield damagedRow(file.path, known.damage)
       } catch (error) {
-        yield damagedRow(path, damageOf(error))
+        yield damagedRow(file.path, asDamage(error).message)
       }
     },
   }
-}
-
-/** @throws what is no damage */
-function damageOf(error: unknown): string {
-  if (error instanceof DamagedFile) return error.message
-  throw error
-}
-
-function isDamage(position: Json | undefined): position is { readonly damage: string } {
-  return (
-    typeof position === 'object' &&
-    position !== null &&
-    'damage' in position &&
-    typeof position.damage === 'string'
-  )
 }
 
 /** The row that stands for what cannot be read of a file. */
@@ -136,10 +141,7 @@ export function damagedRow(path: string, damage: string): RejectedRow {
   return { code: 'source_damaged', detail: `${shortPath(path)}: ${damage}` }
 }
 
-/** A position that is a row number or a byte offset. */
-export function toNumber(path: string, position: Json): number {
-  if (typeof position === 'number' && Number.isSafeInteger(position) && position >= 0) {
-    return position
-  }
-  throw badPosition(path, position)
+/** The row; a rejected one says where it is. */
+export function placed(where: string, row: RawRow): RawRow {
+  return 'code' in row ? { ...row, detail: `${where}: ${row.detail}` } : row
 }

@@ -7,13 +7,14 @@ import { compressors as allCompressors } from 'hyparquet-compressors'
 import { ShardError, messageOf } from '../../../core/errors.ts'
 import { createCache } from '../../../system/cache.ts'
 import { shortPath } from '../files/addresses.ts'
-import type { SourceFiles } from '../files/files.ts'
+import type { SourceFile } from '../files/files.ts'
 import { decodeUtf8 } from '../utf8.ts'
 import {
   DamagedFile,
   markedRows,
+  numberPosition,
   survivingDamage,
-  toNumber,
+  toPosition,
   type Fields,
   type RawRow,
   type SourceFormat,
@@ -55,47 +56,42 @@ function orNothing(decompress: Compressors['LZ4']): NonNullable<Compressors['LZ4
 const decoding = { parsers, compressors, utf8: false, geoparquet: false } as const
 
 /** @param wanted the columns to decode, of those that a file has */
-export function createParquetFormat(files: SourceFiles, wanted: readonly string[]): SourceFormat {
+export function createParquetFormat(wanted: readonly string[]): SourceFormat {
   const footers = createCache<FileMetaData>(FOOTERS_KEPT)
   const windows = createCache<Window>(WINDOWS_KEPT)
 
-  const footerOf = (path: string, signal: AbortSignal): Promise<FileMetaData> =>
-    footers.get(path, () => withFile(files, path, signal, readFooter))
-
-  const windowOf = (
-    path: string,
-    footer: FileMetaData,
-    range: Range,
-    signal: AbortSignal,
-  ): Promise<Window> =>
-    windows.get(`${range.start}:${path}`, () =>
-      withFile(files, path, signal, (file) => readWindow(file, path, footer, range, wanted)),
-    )
+  const footerOf = (file: SourceFile): Promise<FileMetaData> =>
+    footers.get(file.path, () => readFooter(file))
 
   return survivingDamage({
-    columns: async (path, signal) => topColumns(await footerOf(path, signal)),
-    marks: async function* (path, { seen, ...grid }, signal) {
-      signal.throwIfAborted()
-      seen.rows = rowCount(await footerOf(path, signal))
+    columns: async (file) => topColumns(await footerOf(file)),
+    marks: async function* (file, { seen, ...grid }) {
+      file.signal.throwIfAborted()
+      seen.rows = rowCount(await footerOf(file))
       for (const row of markedRows(grid, 0, seen.rows)) yield { row, position: row }
     },
-    read: async function* (path, position, signal) {
-      const first = position === undefined ? 0 : toNumber(path, position)
-      const footer = await footerOf(path, signal)
+    read: async function* (file, position) {
+      const first = toPosition(numberPosition, file.path, position) ?? 0
+      const footer = await footerOf(file)
       const columns = topColumns(footer).filter((name) => wanted.includes(name))
-      for (const range of windowsFrom(footer, first, columns)) {
-        signal.throwIfAborted()
-        const window = await windowOf(path, footer, range, signal)
+      const parquet = { file, footer, columns }
+      for (const range of windowsFrom(parquet, first)) {
+        file.signal.throwIfAborted()
+        const key = `${range.start}:${file.path}`
+        const window = await windows.get(key, () => readWindow(parquet, range))
         for (let row = Math.max(first, range.start); row < range.end; row++) {
           yield rowOf(window, row - range.start)
         }
       }
     },
-    close: async () => {
-      footers.clear()
-      windows.clear()
-    },
   })
+}
+
+interface ParquetFile {
+  readonly file: SourceFile
+  readonly footer: FileMetaData
+  /** To be read. */
+  readonly columns: readonly string[]
 }
 
 /** Rows [start, end) of the file, inside one row group. */
@@ -117,11 +113,7 @@ function rowOf(window: Window, index: number): RawRow {
 }
 
 /** Windows are cut by the row group alone, never by where somebody begins to read. */
-function* windowsFrom(
-  footer: FileMetaData,
-  first: number,
-  columns: readonly string[],
-): Generator<Range> {
+function* windowsFrom({ footer, columns }: ParquetFile, first: number): Generator<Range> {
   let start = 0
   for (const [group, rowGroup] of footer.row_groups.entries()) {
     const rows = Number(rowGroup.num_rows)
@@ -149,21 +141,16 @@ function chunksOf(rowGroup: RowGroup | undefined, columns: readonly string[]) {
   )
 }
 
-async function readWindow(
-  file: AsyncBuffer,
-  path: string,
-  footer: FileMetaData,
-  range: Range,
-  wanted: readonly string[],
-): Promise<Window> {
+async function readWindow(parquet: ParquetFile, range: Range): Promise<Window> {
+  const { file: source, footer, columns } = parquet
   const { start: rowStart, end: rowEnd, group } = range
-  const columns = topColumns(footer).filter((name) => wanted.includes(name))
   const rowGroup = footer.row_groups[group]
+  await using file = await openBuffer(source)
   const window = new Map<string, ArrayLike<unknown>>()
   for (const column of columns) {
     const chunk = chunksOf(rowGroup, [column])[0]
     const start = chunk?.dictionary_page_offset ?? chunk?.data_page_offset ?? 0
-    const where = `${shortPath(path)} row group ${group}, column ${column} at byte ${start}`
+    const where = `${shortPath(source.path)} row group ${group}, column ${column} at byte ${start}`
     const bytes = Number(chunk?.total_compressed_size ?? 0)
     if (bytes > MAX_COLUMN_CHUNK) {
       return new DamagedFile(`${where}: ${bytes} bytes; rewrite it with smaller row groups`)
@@ -190,7 +177,8 @@ async function readWindow(
   return window
 }
 
-async function readFooter(file: AsyncBuffer): Promise<FileMetaData> {
+async function readFooter(source: SourceFile): Promise<FileMetaData> {
+  await using file = await openBuffer(source)
   try {
     const tail = Buffer.from(await file.slice(Math.max(0, file.byteLength - 8), file.byteLength))
     if (tail.length < 8 || tail.toString('latin1', 4) !== 'PAR1') {
@@ -204,9 +192,8 @@ async function readFooter(file: AsyncBuffer): Promise<FileMetaData> {
     return footer
   } catch (error) {
     if (error instanceof ShardError || error instanceof DamagedFile) throw error
-    throw new DamagedFile(`its Parquet footer cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    })
+    const message = `its Parquet footer cannot be read: ${messageOf(error)}`
+    throw new DamagedFile(message, { cause: error })
   }
 }
 
@@ -225,27 +212,19 @@ function topColumns(footer: FileMetaData): readonly string[] {
   return parquetSchema(footer).children.map((child) => child.element.name)
 }
 
-/** Runs with the file open; every slice is a read of its own. */
-async function withFile<T>(
-  files: SourceFiles,
-  path: string,
-  signal: AbortSignal,
-  use: (file: AsyncBuffer) => Promise<T>,
-): Promise<T> {
-  const file = await files.open(path, signal)
+/** Every slice is a read of its own. */
+async function openBuffer(source: SourceFile): Promise<AsyncBuffer & AsyncDisposable> {
+  const file = await source.open()
   const { size } = file
-  try {
-    return await use({
-      byteLength: size,
-      slice: async (start, end = size) => {
-        const bytes = await file.read(start, Math.max(0, Math.min(end, size) - start))
-        // Small buffers lie in a shared pool: a copy of its own is what the parser may keep.
-        const { buffer } = bytes
-        const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
-        return isWhole ? buffer : new Uint8Array(bytes).buffer
-      },
-    })
-  } finally {
-    await file.close()
+  return {
+    byteLength: size,
+    slice: async (start, end = size) => {
+      const bytes = await file.read(start, Math.max(0, Math.min(end, size) - start))
+      // Small buffers lie in a shared pool: a copy of its own is what the parser may keep.
+      const { buffer } = bytes
+      const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length
+      return isWhole ? buffer : new Uint8Array(bytes).buffer
+    },
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   }
 }

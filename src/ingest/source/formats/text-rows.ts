@@ -1,46 +1,38 @@
 // TSV, CSV and JSON Lines, plain or gzipped: records to rows.
 
-import { messageOf } from '../../../core/errors.ts'
 import { createCache } from '../../../system/cache.ts'
 import type { SourceOptions } from '../options.ts'
-import { shortPath } from '../files/addresses.ts'
-import type { SourceFiles } from '../files/files.ts'
+import type { SourceFile } from '../files/files.ts'
 import {
+  asDamage,
   DamagedFile,
+  isFields,
   isMarked,
+  numberPosition,
+  placed,
   survivingDamage,
-  type Fields,
+  toPosition,
   type RawRow,
-  toNumber,
+  type RejectedRow,
   type SourceFormat,
 } from './format.ts'
 import { readBytes } from '../files/packed-bytes.ts'
-import { decodeRecord } from './text-bytes.ts'
-import { createRecordSplitter, splitFields, type RawRecord } from './split-records.ts'
+import { decodeRecord, parseJson, whereOf } from './text-bytes.ts'
+import { RecordSplitter, splitFields, type RawRecord } from './split-records.ts'
 
 /** How a text format makes fields of records. */
 interface Dialect {
   /** The delimiter's byte if fields may be quoted. */
-  readonly quotedBy: number | undefined
+  readonly quotedBy?: number | undefined
   /** The first record names the columns. */
-  readonly hasHeader: boolean
-  /** The fields, or why there are none. */
-  parse(text: string, columns: readonly string[]): Fields | string
+  readonly hasHeader?: boolean
+  parse(text: string, columns: readonly string[]): RawRow
   /** Column names, of the header line or, without one, of the first record. */
   columnsOf(text: string): readonly string[]
 }
 
 /** `lines`: each line is the column `line`. */
 type TextType = 'tsv' | 'csv' | 'jsonl' | 'flickr30k' | 'lines'
-
-/** Positions are byte offsets of records in the unpacked file. */
-export function createTextFormat(
-  files: SourceFiles,
-  type: TextType,
-  options: SourceOptions,
-): SourceFormat {
-  return textFormat(files, dialectOf(type, options), options)
-}
 
 function dialectOf(type: TextType, options: SourceOptions): Dialect {
   switch (type) {
@@ -67,51 +59,46 @@ function tableDialect(type: 'tsv' | 'csv', options: SourceOptions): Dialect {
       const columns = options.columnNames ?? header
       const values = splitFields(text, delimiter, quotes)
       if (values.length !== columns.length) {
-        return `${values.length} fields; the file has ${columns.length} columns`
+        return malformed(`${values.length} fields; the file has ${columns.length} columns`)
       }
-      return Object.fromEntries(columns.map((name, index) => [name, values[index]]))
+      return { fields: Object.fromEntries(columns.map((name, index) => [name, values[index]])) }
     },
   }
 }
 
 /** Flickr30k: `file#number<TAB>caption`. */
 const tokenDialect: Dialect = {
-  quotedBy: undefined,
-  hasHeader: false,
   columnsOf: () => ['image', 'number', 'caption'],
   parse: (text) => {
     const [, image, number, caption] = /^([^\t#]+)#(\d+)\t(.*)$/su.exec(text) ?? []
-    if (image === undefined) return 'not of the form file#number<TAB>caption'
-    return { image, number: Number(number), caption }
+    if (image === undefined) return malformed('not of the form file#number<TAB>caption')
+    return { fields: { image, number: Number(number), caption } }
   },
 }
 
 const lineDialect: Dialect = {
-  quotedBy: undefined,
-  hasHeader: false,
   columnsOf: () => ['line'],
-  parse: (line) => ({ line }),
+  parse: (line) => ({ fields: { line } }),
 }
 
 const jsonDialect: Dialect = {
-  quotedBy: undefined,
-  hasHeader: false,
   columnsOf: (text) => {
-    const fields = parseObject(text)
-    return typeof fields === 'string' ? [] : Object.keys(fields)
+    const row = parseObject(text)
+    return 'code' in row ? [] : Object.keys(row.fields)
   },
   parse: parseObject,
 }
 
-function parseObject(text: string): Fields | string {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    return `not JSON: ${messageOf(error)}`
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
-  return `a JSON object is needed, not ${Array.isArray(value) ? 'an array' : JSON.stringify(value).slice(0, 40)}`
+function parseObject(text: string): RawRow {
+  const value = parseJson(text)
+  if (value instanceof Error) return malformed(value.message)
+  if (isFields(value)) return { fields: value }
+  const found = Array.isArray(value) ? 'an array' : JSON.stringify(value).slice(0, 40)
+  return malformed(`a JSON object is needed, not ${found}`)
+}
+
+function malformed(detail: string): RejectedRow {
+  return { code: 'row_malformed', detail }
 }
 
 /** What stands before the first row. */
@@ -121,99 +108,82 @@ interface Head {
   readonly start: number
 }
 
-function textFormat(files: SourceFiles, dialect: Dialect, options: SourceOptions): SourceFormat {
+/** Positions are byte offsets of records in the unpacked file. */
+export function createTextFormat(type: TextType, options: SourceOptions): SourceFormat {
+  const dialect = dialectOf(type, options)
+  const { maxRowBytes, columnNames = [] } = options
   // Of every file: the rows of each are understood by it.
-  const heads = createCache<Head>(Number.POSITIVE_INFINITY)
+  const heads = createCache<Head>(Infinity)
 
-  const readHead = async (path: string, signal: AbortSignal): Promise<Head> => {
+  async function* records(file: SourceFile, offset: number): AsyncGenerator<readonly RawRecord[]> {
+    const splitter = new RecordSplitter({ offset, maxRowBytes, quotedBy: dialect.quotedBy })
+    for await (const chunk of readBytes(file, offset)) yield splitter.push(chunk)
+    yield splitter.end()
+  }
+  const readHead = async (file: SourceFile): Promise<Head> => {
     let head = Buffer.alloc(0)
-    for await (const chunk of readBytes(files, path, 0, signal)) {
+    for await (const chunk of readBytes(file, 0)) {
       head = Buffer.concat([head, chunk])
       if (head.length >= 3) break
     }
-    const text = textStart(head)
-    for await (const [record] of records(files, path, text, dialect, options, signal)) {
+    const start = textStart(head)
+    for await (const [record] of records(file, start)) {
       if (record === undefined) continue
-      const decoded = decodeRecord(record)
-      if (typeof decoded !== 'string') {
-        if (dialect.hasHeader) throw new DamagedFile(`the header line: ${decoded.detail}`)
-        return { columns: options.columnNames ?? [], start: text }
+      const text = decodeRecord(record)
+      if (typeof text !== 'string') {
+        if (dialect.hasHeader === true) throw new DamagedFile(`the header line: ${text.detail}`)
+        break
       }
-      const columns = dialect.columnsOf(decoded)
-      if (!dialect.hasHeader) return { columns, start: text }
+      const columns = dialect.columnsOf(text)
+      if (dialect.hasHeader !== true) return { columns, start }
       const twice = columns.find((name, index) => columns.indexOf(name) !== index)
       if (twice !== undefined) throw new DamagedFile(`the header names ${twice} twice`)
       return { columns, start: record.next }
     }
-    return { columns: options.columnNames ?? [], start: text }
+    return { columns: columnNames, start }
   }
-  const headOf = (path: string, signal: AbortSignal) =>
-    heads.get(path, () => readHead(path, signal))
+  const headOf = (file: SourceFile) => heads.get(file.path, () => readHead(file))
 
   /** The records of rows, in batches. */
   async function* rowRecords(
-    path: string,
-    position: number | undefined,
-    signal: AbortSignal,
+    file: SourceFile,
+    position?: number,
   ): AsyncGenerator<readonly RawRecord[]> {
     let reached = position ?? 0
     try {
-      const start = position ?? (await headOf(path, signal)).start
-      for await (const batch of records(files, path, start, dialect, options, signal)) {
+      const start = position ?? (await headOf(file)).start
+      for await (const batch of records(file, start)) {
         reached = batch.at(-1)?.next ?? reached
         if (batch.length > 0) yield batch
       }
     } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error
-      throw new DamagedFile(`at byte ${reached}: ${error.message}`, { cause: error })
+      const damage = asDamage(error)
+      throw new DamagedFile(`at byte ${reached}: ${damage.message}`, { cause: damage })
     }
   }
 
-  const toRow = (record: RawRecord, path: string, columns: readonly string[]): RawRow => {
-    const text = decodeRecord(record)
-    const where = `${shortPath(path)} at byte ${record.offset}`
-    if (typeof text !== 'string') return { ...text, detail: `${where}: ${text.detail}` }
-    const fields = dialect.parse(text, columns)
-    if (typeof fields !== 'string') return { fields }
-    return { code: 'row_malformed', detail: `${where}: ${fields}` }
-  }
-
   return survivingDamage({
-    columns: async (path, signal) => (await headOf(path, signal)).columns,
-    marks: async function* (path, { seen, ...grid }, signal) {
-      for await (const batch of rowRecords(path, undefined, signal)) {
+    columns: async (file) => (await headOf(file)).columns,
+    marks: async function* (file, { seen, ...grid }) {
+      for await (const batch of rowRecords(file)) {
         for (const { offset: position } of batch) {
           if (isMarked(seen.rows, grid)) yield { row: seen.rows, position }
           seen.rows++
         }
       }
     },
-    read: async function* (path, position, signal) {
-      const start = position === undefined ? undefined : toNumber(path, position)
-      for await (const batch of rowRecords(path, start, signal)) {
-        const columns = dialect.hasHeader ? (await headOf(path, signal)).columns : []
-        for (const record of batch) yield toRow(record, path, columns)
+    read: async function* (file, position) {
+      const start = toPosition(numberPosition, file.path, position)
+      for await (const batch of rowRecords(file, start)) {
+        const columns = dialect.hasHeader === true ? (await headOf(file)).columns : []
+        for (const record of batch) {
+          const text = decodeRecord(record)
+          const row = typeof text === 'string' ? dialect.parse(text, columns) : text
+          yield placed(whereOf(file.path, record), row)
+        }
       }
     },
   })
-}
-
-async function* records(
-  files: SourceFiles,
-  path: string,
-  offset: number,
-  dialect: Dialect,
-  options: SourceOptions,
-  signal: AbortSignal,
-): AsyncGenerator<readonly RawRecord[]> {
-  const { quotedBy } = dialect
-  const splitter = createRecordSplitter({
-    offset,
-    maxRowBytes: options.maxRowBytes,
-    ...(quotedBy === undefined ? {} : { quotedBy }),
-  })
-  for await (const chunk of readBytes(files, path, offset, signal)) yield splitter.push(chunk)
-  yield splitter.end()
 }
 
 /** Length of the byte order mark; only UTF-8 is read. */

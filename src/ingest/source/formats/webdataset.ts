@@ -2,21 +2,25 @@
 // are one sample. A tar is indexed once by its headers; samples are then read in place. A gzipped one is
 // a stream: positions count unpacked bytes, and a shard that begins inside it unpacks what is before.
 
-import type { Json } from '../../../core/types.ts'
+import { z } from 'zod'
 import type { SourceOptions } from '../options.ts'
 import { shortPath } from '../files/addresses.ts'
-import type { OpenFile, SourceFiles } from '../files/files.ts'
+import type { OpenFile, SourceFile } from '../files/files.ts'
 import {
-  badPosition,
+  asDamage,
   DamagedFile,
+  isFields,
   isMarked,
+  placed,
   survivingDamage,
+  toPosition,
   type Fields,
   type RawRow,
   type RejectedRow,
   type SourceFormat,
 } from './format.ts'
 import { decodeUtf8 } from '../utf8.ts'
+import { parseJson } from './text-bytes.ts'
 import { openUnpacked } from '../files/packed-bytes.ts'
 import { CutMember, tarMembers, type TarMember } from '../files/tar-members.ts'
 
@@ -31,46 +35,37 @@ export const imageEndings = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'avif', 'tif',
  * Where reading begins: a member's header, and which of the rows up to the next mark (counted from
  * this one) have a key that came before.
  */
-interface Position {
-  readonly offset: number
-  readonly repeated: readonly number[]
-}
+const positionSchema = z.object({ offset: z.number(), repeated: z.array(z.number()) }).optional()
 
 /**
  * @param wanted columns to read: member endings, or keys of the json member
- * @param maxSamples of one tar; what follows is damage
+ * @param options with the most samples of one tar; what follows is damage
  */
 export function createWebDatasetFormat(
-  files: SourceFiles,
   wanted: readonly string[],
-  options: SourceOptions,
-  maxSamples = MAX_SAMPLES,
+  options: SourceOptions & { readonly maxSamples?: number },
 ): SourceFormat {
+  const { maxSamples = MAX_SAMPLES } = options
   const tooManySamples = (offset: number) =>
     new DamagedFile(`more than ${maxSamples} samples, from byte ${offset} on`)
   return survivingDamage({
-    columns: async (path, signal) => {
-      const file = await openUnpacked(files, path, signal)
-      try {
-        for await (const sample of samples(file, 0)) {
-          if (sample.members.length === 0) continue
-          const fields = await readSample(file, sample, { ...options, wanted: undefined })
-          if ('code' in fields) continue
-          return Object.keys(fields.fields)
-        }
-      } finally {
-        await file.close()
+    columns: async (tar) => {
+      await using file = await openUnpacked(tar)
+      for await (const sample of samples(file, 0)) {
+        if (sample.members.length === 0) continue
+        const row = await readSample(file, sample, { ...options, wanted: undefined })
+        if (!('code' in row)) return Object.keys(row.fields)
       }
       return []
     },
-    marks: async function* (path, { seen, ...grid }, signal) {
-      const file = await openUnpacked(files, path, signal)
+    marks: async function* (tar, { seen, ...grid }) {
+      await using file = await openUnpacked(tar)
       const keys = new Set<string>()
       // Held back until all rows up to the next mark have been seen.
       let mark: { row: number; position: { offset: number; repeated: number[] } } | undefined
       try {
         for await (const { key, offset, reject } of samples(file, 0)) {
-          signal.throwIfAborted()
+          tar.signal.throwIfAborted()
           const row = seen.rows
           if (row === maxSamples) throw tooManySamples(offset)
           if (isMarked(row, grid)) {
@@ -84,70 +79,48 @@ export function createWebDatasetFormat(
       } catch (error) {
         if (error instanceof DamagedFile && mark !== undefined) yield mark
         throw error
-      } finally {
-        await file.close()
       }
       if (mark !== undefined) yield mark
     },
-    read: async function* (path, position, signal) {
-      const start = position === undefined ? undefined : toPosition(path, position)
-      const file = await openUnpacked(files, path, signal)
+    read: async function* (tar, position) {
+      const start = toPosition(positionSchema, tar.path, position)
+      await using file = await openUnpacked(tar)
       const repeated = new Set(start?.repeated)
       // From the beginning of a file every key that came before has been seen.
       const keys = start === undefined ? new Set<string>() : undefined
       let row = 0
-      try {
-        for await (const sample of samples(file, start?.offset ?? 0)) {
-          signal.throwIfAborted()
-          if (row === maxSamples) throw tooManySamples(sample.offset)
-          const isRepeated =
-            keys === undefined
-              ? repeated.has(row)
-              : sample.reject === undefined && keys.size === keys.add(sample.key).size
-          const raw =
-            sample.reject ??
-            (isRepeated
-              ? repeatedKey(sample)
-              : await readSample(file, sample, { ...options, wanted }))
-          yield 'code' in raw ? { ...raw, detail: `${shortPath(path)}: ${raw.detail}` } : raw
-          row++
-        }
-      } finally {
-        await file.close()
+      for await (const sample of samples(file, start?.offset ?? 0)) {
+        tar.signal.throwIfAborted()
+        if (row === maxSamples) throw tooManySamples(sample.offset)
+        const isRepeated =
+          keys === undefined
+            ? repeated.has(row)
+            : sample.reject === undefined && keys.size === keys.add(sample.key).size
+        const found =
+          sample.reject ??
+          (isRepeated
+            ? repeatedKey(sample)
+            : await readSample(file, sample, { ...options, wanted }))
+        yield placed(shortPath(tar.path), found)
+        row++
       }
     },
   })
 }
 
 /** The keys of a tar as far as it can be read. */
-export async function tarKeys(
-  files: SourceFiles,
-  path: string,
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
+export async function tarKeys(tar: SourceFile): Promise<ReadonlySet<string>> {
   const keys = new Set<string>()
-  const file = await openUnpacked(files, path, signal)
+  await using file = await openUnpacked(tar)
   try {
     for await (const { key, reject } of samples(file, 0)) {
-      signal.throwIfAborted()
+      tar.signal.throwIfAborted()
       if (reject === undefined) keys.add(key)
     }
   } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error
-  } finally {
-    await file.close()
+    asDamage(error) // the keys before it count
   }
   return keys
-}
-
-function toPosition(path: string, position: Json): Position {
-  if (typeof position === 'object' && position !== null) {
-    const { offset, repeated } = position as Readonly<Record<string, Json>>
-    if (typeof offset === 'number' && Array.isArray(repeated)) {
-      return { offset, repeated: repeated.map(Number) }
-    }
-  }
-  throw badPosition(path, position)
 }
 
 interface Sample {
@@ -188,12 +161,8 @@ async function* samples(file: OpenFile, offset: number): AsyncGenerator<Sample> 
         if (open !== undefined) yield close(open)
         open = undefined
         const detail = `member ${JSON.stringify(member.name)} at byte ${member.offset}: ${member.unsafe}`
-        yield {
-          key: member.name,
-          offset: member.offset,
-          members: [],
-          reject: { code: 'member_unsafe', detail },
-        }
+        const reject = { code: 'member_unsafe', detail } as const
+        yield { key: member.name, offset: member.offset, members: [], reject }
         continue
       }
       const [, key, ending] = MEMBER.exec(member.name) ?? []
@@ -264,9 +233,10 @@ async function readSample(file: OpenFile, sample: Sample, limits: Limits): Promi
     fields[member.ending] = value
     if (isDefault) fields['image'] = value
     if (isJson) {
-      const parsed = parseJsonMember(bytes)
-      if (typeof parsed === 'string') {
-        const detail = `member ${JSON.stringify(member.name)}: ${parsed}`
+      const parsed = parseJson(decodeUtf8(bytes) ?? '')
+      if (parsed instanceof Error || !isFields(parsed)) {
+        const problem = parsed instanceof Error ? 'no JSON in UTF-8' : 'no JSON object'
+        const detail = `member ${JSON.stringify(member.name)}: ${problem}`
         return { code: 'row_malformed', detail }
       }
       json = parsed
@@ -274,14 +244,4 @@ async function readSample(file: OpenFile, sample: Sample, limits: Limits): Promi
   }
   // A member goes before a key of the json with its name.
   return { fields: { ...json, ...fields } }
-}
-
-function parseJsonMember(bytes: Uint8Array): Fields | string {
-  try {
-    const value: unknown = JSON.parse(decodeUtf8(bytes) ?? '')
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
-    return 'no JSON object'
-  } catch {
-    return 'no JSON in UTF-8'
-  }
 }

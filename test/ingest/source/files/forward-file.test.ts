@@ -47,7 +47,7 @@ describe('createForwardFile', () => {
     expect([...(await file.read(70, 1))]).toEqual([70])
     expect(asked).toEqual([0, 60, 95, 70])
     expect(ended).toEqual([0, 60, 95])
-    await file.close()
+    await file[Symbol.asyncDispose]()
     expect(ended).toEqual([0, 60, 95, 70])
   })
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { SourceStore } from '../../../../src/ingest/source/files/files.ts'
+import type { SourceFiles } from '../../../../src/ingest/source/files/files.ts'
 import {
   expandBraces,
   identify,
@@ -11,23 +11,20 @@ import {
 import { failure, memoryFiles } from '../../../helpers/sources.ts'
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts'
 
-const { signal } = new AbortController()
-
 /** A store whose objects are these, whatever the prefix. */
 function storeOf(objects: readonly string[] = []) {
   const asked: [string, boolean][] = []
-  const store: SourceStore = {
+  const store: SourceFiles = {
     ...memoryFiles({}),
     listObjects: async function* (prefix, isDeep) {
       asked.push([prefix, isDeep])
       yield* objects
     },
-    close: async () => undefined,
   }
   return { store, asked }
 }
 const list = (entries: readonly string[], objects?: readonly string[]) =>
-  listFiles(entries, ['.tsv', '.tsv.gz'], storeOf(objects).store, signal)
+  listFiles(entries, ['.tsv', '.tsv.gz'], storeOf(objects).store)
 
 async function folderOf(names: readonly string[]): Promise<string> {
   const folder = await temporaryFolder()
@@ -106,7 +103,7 @@ describe('listFiles', () => {
       (key) => `s3://bucket/p/${key}`,
     )
     const { store, asked } = storeOf(objects)
-    const matches = (entry: string) => listFiles([entry], ['.tsv'], store, signal)
+    const matches = (entry: string) => listFiles([entry], ['.tsv'], store)
 
     expect(await matches('s3://bucket/p/')).toEqual([objects[1], objects[0], objects[3]])
     expect(await matches('s3://bucket/p/*.tsv')).toEqual([objects[1], objects[0]])
@@ -139,7 +136,7 @@ describe('identify', () => {
     const large = Buffer.alloc(3 * MIB, 'abcdefg')
     const files = memoryFiles({ small: 'abc', large, edge: large.subarray(0, MIB + 1) })
 
-    expect(await identify(['small', 'large', 'edge'], files, signal)).toEqual({
+    expect(await identify(['small', 'large', 'edge'], files)).toEqual({
       hashedBytes: 2 * MIB,
       files: [
         { path: 'small', size: 3, sha256: sha256(Buffer.from('abc')) },
@@ -159,7 +156,7 @@ describe('identify', () => {
     const files = memoryFiles(Object.fromEntries([...paths, ...remote].map((name) => [name, ''])))
 
     // 512 MiB over 512 files, both ends; 64 MiB over the network.
-    expect(await identify(paths, files, signal)).toMatchObject({ hashedBytes: MIB })
-    expect(await identify(remote, files, signal)).toMatchObject({ hashedBytes: MIB / 8 })
+    expect(await identify(paths, files)).toMatchObject({ hashedBytes: MIB })
+    expect(await identify(remote, files)).toMatchObject({ hashedBytes: MIB / 8 })
   })
 })

@@ -8,13 +8,12 @@ import {
 } from '../../../../src/ingest/source/files/packed-bytes.ts'
 import { collectAll, failure, memoryFiles } from '../../../helpers/sources.ts'
 
-const { signal } = new AbortController()
 const text = Buffer.from(Array.from({ length: 3000 }, (_, n) => `line ${n}\n`).join(''))
 const packed = gzipSync(text)
 
 const bytesOf = async (content: Uint8Array, offset: number, chunk?: number) =>
   Buffer.concat(
-    await collectAll(readBytes(memoryFiles({ 'a.gz': content }, chunk), 'a.gz', offset, signal)),
+    await collectAll(readBytes(memoryFiles({ 'a.gz': content }, chunk).file('a.gz'), offset)),
   )
 
 describe('isPacked', () => {
@@ -51,11 +50,9 @@ describe('readBytes', () => {
   })
 
   it('passes on a file that is not packed', async () => {
-    const files = memoryFiles({ 'a.txt': 'abcdef' })
+    const file = memoryFiles({ 'a.txt': 'abcdef' }).file('a.txt')
 
-    expect(Buffer.concat(await collectAll(readBytes(files, 'a.txt', 2, signal))).toString()).toBe(
-      'cdef',
-    )
+    expect(Buffer.concat(await collectAll(readBytes(file, 2))).toString()).toBe('cdef')
   })
 
   it.each([
@@ -74,10 +71,10 @@ describe('readBytes', () => {
     broken.fill(0, packed.length - 2000, packed.length - 1900)
     const before = async (chunk: number) => {
       const got: Buffer[] = []
-      const files = memoryFiles({ 'a.gz': broken }, chunk)
+      const file = memoryFiles({ 'a.gz': broken }, chunk).file('a.gz')
       const message = await failure(
         (async () => {
-          for await (const part of readBytes(files, 'a.gz', 0, signal)) got.push(part)
+          for await (const part of readBytes(file, 0)) got.push(part)
         })(),
       )
       return { message, bytes: Buffer.concat(got).toString() }
@@ -93,16 +90,16 @@ describe('readBytes', () => {
 
 describe('openUnpacked', () => {
   it('reads forward and back; the size is not known', async () => {
-    const file = await openUnpacked(memoryFiles({ 'a.gz': packed }), 'a.gz', signal)
+    const file = await openUnpacked(memoryFiles({ 'a.gz': packed }).file('a.gz'))
 
     expect(file.size).toBe(Infinity)
     expect((await file.read(10_000, 20)).equals(text.subarray(10_000, 10_020))).toBe(true)
     expect((await file.read(0, 6)).toString()).toBe('line 0')
-    await file.close()
+    await file[Symbol.asyncDispose]()
   })
 
   it('opens what is not packed as it is', async () => {
-    const file = await openUnpacked(memoryFiles({ 'a.tar': 'abc' }), 'a.tar', signal)
+    const file = await openUnpacked(memoryFiles({ 'a.tar': 'abc' }).file('a.tar'))
 
     expect(file.size).toBe(3)
   })

@@ -24,7 +24,7 @@ interface Server {
 function serve(given: Partial<Server> = {}) {
   const server: Server = { etag: '"1"', isPlain: false, cuts: [], size: content.length, ...given }
   const asked: string[] = []
-  const ask: Ask = async (path, { start, end, etag }) => {
+  const ask: Ask = async ({ path, start, end, etag }) => {
     asked.push(`${start}-${end}${etag === undefined ? '' : ` ${etag}`}`)
     if (path !== 'a') throw new InputError(`${path}: HTTP 404`)
     const bytes = server.isPlain ? content : content.subarray(start, end)
@@ -42,7 +42,7 @@ function serve(given: Partial<Server> = {}) {
 describe('createRangedFiles', () => {
   it('reads ranges of the file that it probed', async () => {
     const { files, asked } = serve()
-    const file = await files.open('a', signal)
+    const file = await files.file('a', signal).open()
 
     expect(file.size).toBe(20)
     expect((await file.read(5, 3)).toString()).toBe('567')
@@ -54,7 +54,7 @@ describe('createRangedFiles', () => {
   it('goes on where an answer broke off', async () => {
     const { files, asked } = serve({ cuts: [4, 0, 6] })
 
-    const bytes = Buffer.concat(await collectAll(files.stream('a', 2, signal)))
+    const bytes = Buffer.concat(await collectAll(files.file('a', signal).stream(2)))
 
     expect(bytes.toString()).toBe('23456789abcdefghij')
     expect(asked).toEqual(['2-Infinity', '6-Infinity "1"', '6-Infinity "1"', '12-Infinity "1"'])
@@ -63,7 +63,7 @@ describe('createRangedFiles', () => {
   it('gives up after five answers in a row that break off', async () => {
     const { files, asked } = serve({ cuts: [3, 0, 0, 0, 0, 0] })
 
-    expect(await failure(collectAll(files.stream('a', 0, signal)))).toBe(
+    expect(await failure(collectAll(files.file('a', signal).stream(0)))).toBe(
       'ShardError: cannot read a at byte 3: the connection ended 17 bytes early',
     )
     // The one that gave three bytes is the first of them.
@@ -73,17 +73,17 @@ describe('createRangedFiles', () => {
   it('reads whole files of a server without ranges, but not here and there', async () => {
     const { files } = serve({ isPlain: true, cuts: [0, 12] })
 
-    expect(Buffer.concat(await collectAll(files.stream('a', 10, signal))).toString()).toBe(
+    expect(Buffer.concat(await collectAll(files.file('a', signal).stream(10))).toString()).toBe(
       'abcdefghij',
     )
-    expect(await failure(files.open('a', signal))).toMatch(
+    expect(await failure(files.file('a', signal).open())).toMatch(
       /^InputError: a: the server does not answer range requests/,
     )
   })
 
   it('refuses to mix two files', async () => {
     const { files, server } = serve()
-    const file = await files.open('a', signal)
+    const file = await files.file('a', signal).open()
     server.etag = '"2"'
 
     expect(await failure(file.read(0, 5))).toBe(
@@ -94,19 +94,21 @@ describe('createRangedFiles', () => {
   it('asks once what a file is, and not again for what is not there', async () => {
     const { files, asked } = serve()
 
-    expect(await files.describe('a', signal)).toEqual({ size: 20, etag: '"1"' })
-    expect(await files.describe('a', signal)).toEqual({ size: 20, etag: '"1"' })
+    expect(await files.file('a', signal).describe()).toEqual({ size: 20, etag: '"1"' })
+    expect(await files.file('a', signal).describe()).toEqual({ size: 20, etag: '"1"' })
     expect(asked).toEqual(['0-1'])
-    expect(await failure(collectAll(files.stream('b', 0, signal)))).toBe('InputError: b: HTTP 404')
+    expect(await failure(collectAll(files.file('b', signal).stream(0)))).toBe(
+      'InputError: b: HTTP 404',
+    )
     expect(asked).toHaveLength(2)
   })
 
   it('reads to the end where the size is not known', async () => {
     const { files } = serve({ size: Infinity })
-    const file = await files.openForward('a', signal)
+    const file = await files.file('a', signal).openForward()
 
     expect((await file.read(15, 10)).toString()).toBe('fghij')
-    await file.close()
+    await file[Symbol.asyncDispose]()
   })
 
   it('stops with the signal between two tries', async () => {
@@ -116,7 +118,7 @@ describe('createRangedFiles', () => {
       throw new Error('busy')
     }
 
-    const stream = createRangedFiles(ask, 1_000_000).stream('a', 0, stop.signal)
+    const stream = createRangedFiles(ask, 1_000_000).file('a', stop.signal).stream(0)
 
     expect(await failure(collectAll(stream))).toBe('Error: stopped')
   })

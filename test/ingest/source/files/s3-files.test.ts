@@ -107,7 +107,7 @@ describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () 
     ...over,
   })
   const files = (fetch = network.fetch) =>
-    createSourceStore(fetch, sourceOptionsSchema.parse(config({})).s3)
+    createSourceStore(sourceOptionsSchema.parse(config({})).s3, { fetch })
 
   describe('as files', () => {
     it("reads pyarrow's Parquet by ranges", async () => {
@@ -193,7 +193,7 @@ describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () 
       await store.put('empty/b.jsonl', lines(1))
       const reader = files()
 
-      const { size } = await reader.describe(at('empty/a.jsonl'), never)
+      const { size } = await reader.until(never).file(at('empty/a.jsonl')).describe()
       await reader.close()
       const items = await readSource(config({ files: at('empty/*.jsonl') }), [10])
 
@@ -251,7 +251,7 @@ describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () 
         return false
       })
       const reader = files()
-      const file = await reader.open(at('ranges.bin'), never)
+      const file = await reader.until(never).file(at('ranges.bin')).open()
       for (let start = 0; start < 500_000; start += 100_000) await file.read(start, 80_000)
       await reader.close()
 
@@ -304,7 +304,7 @@ describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () 
       await store.put('many/', '')
       const reader = files()
       const from = store.asked.length
-      const found = await listFiles([at('many/*.jsonl')], [], reader, never)
+      const found = await listFiles([at('many/*.jsonl')], [], reader.until(never))
       await reader.close()
 
       expect(found).toEqual(names.map((name) => at(`many/${name}`)))
@@ -474,11 +474,7 @@ describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () 
       expect(await ended).toBe('Error: stopped by the test')
     }
     const opening = (signal: AbortSignal) =>
-      openSource(
-        sourceOptionsSchema.parse(config({ files: at('trouble.jsonl') })),
-        signal,
-        network.fetch,
-      )
+      openSource(sourceOptionsSchema.parse(config({ files: at('trouble.jsonl') })), signal, network)
     const reached = () => {
       let reach: () => void = () => undefined
       const promise = new Promise<void>((resolve) => (reach = resolve))
@@ -508,7 +504,7 @@ describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () 
       })
       const reader = files()
       const read = async (signal: AbortSignal) => {
-        for await (const chunk of reader.stream(at('trouble.jsonl'), 0, signal)) {
+        for await (const chunk of reader.until(signal).file(at('trouble.jsonl')).stream(0)) {
           expect(chunk.toString()).toBe('{"url":')
           reach()
         }

@@ -12,16 +12,17 @@ const { signal } = new AbortController()
 describe('createSourceStore', () => {
   it('asks the place that a path or an address names', async () => {
     const { s3 } = sourceOptionsSchema.parse({})
-    const store = createSourceStore(fetchOptionsSchema.parse({}), s3)
+    const store = createSourceStore(s3, { fetch: fetchOptionsSchema.parse({}) })
+    const files = store.until(signal)
     const file = path.join(await temporaryFolder(), 'a')
     await fs.writeFile(file, 'abc')
 
-    expect(await store.describe(file, signal)).toMatchObject({ size: 3 })
+    expect(await files.file(file).describe()).toMatchObject({ size: 3 })
     // The guard of the web refuses this machine; the store has no such bucket.
-    expect(await failure(store.describe('http://127.0.0.1/a', signal))).toMatch(
+    expect(await failure(files.file('http://127.0.0.1/a').describe())).toMatch(
       /^InputError: http:\/\/127\.0\.0\.1\/a: /,
     )
-    expect(await failure(store.describe('s3://-/a', signal))).toMatch(/is no name of a bucket/)
+    expect(await failure(files.file('s3://-/a').describe())).toMatch(/is no name of a bucket/)
     await store.close()
   })
 })

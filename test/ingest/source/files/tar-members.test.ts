@@ -3,10 +3,8 @@ import { tarMembers, type TarMember } from '../../../../src/ingest/source/files/
 import { collectAll, failure, memoryFiles } from '../../../helpers/sources.ts'
 import { makeTar, paxEntry, tarEntry, type TarEntry } from '../../../helpers/tar.ts'
 
-const { signal } = new AbortController()
-
 async function membersOf(tar: Buffer, offset = 0, size = tar.length): Promise<TarMember[]> {
-  const file = await memoryFiles({ tar }).open('tar', signal)
+  const file = await memoryFiles({ tar }).file('tar').open()
   return collectAll(tarMembers({ ...file, size }, offset))
 }
 const only = async (...entries: readonly TarEntry[]) => (await membersOf(makeTar(entries)))[0]

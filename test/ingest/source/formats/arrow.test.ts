@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createArrowFormat } from '../../../../src/ingest/source/formats/arrow.ts'
 import { collectAll, failure, memoryFiles } from '../../../helpers/sources.ts'
 
-const { signal } = new AbortController()
+const arrow = createArrowFormat(['url', 'caption'])
 const table = tableFromArrays({
   url: ['u0', 'u1', 'u2', 'u3', 'u4'],
   caption: ['a', 'b', 'c', 'd', 'e'],
@@ -11,8 +11,8 @@ const table = tableFromArrays({
 })
 const rows = ['a', 'b', 'c', 'd', 'e'].map((caption, n) => ({ fields: { url: `u${n}`, caption } }))
 
-function formatOf(content: Uint8Array) {
-  return createArrowFormat(memoryFiles({ 'a.arrow': content }), ['url', 'caption'])
+function fileOf(content: Uint8Array) {
+  return memoryFiles({ 'a.arrow': content }).file('a.arrow')
 }
 
 const stream = tableToIPC(table, 'stream')
@@ -29,29 +29,27 @@ describe.each([
   ['stream', stream],
 ])('an Arrow %s', (_, bytes) => {
   it('has its columns, and the rows of those that are wanted', async () => {
-    const format = formatOf(bytes)
+    const source = fileOf(bytes)
 
-    expect(await format.columns('a.arrow', signal)).toEqual(['url', 'caption', 'size'])
-    expect(await collectAll(format.read('a.arrow', undefined, signal))).toEqual(rows)
+    expect(await arrow.columns(source)).toEqual(['url', 'caption', 'size'])
+    expect(await collectAll(arrow.read(source, undefined))).toEqual(rows)
   })
 
   it('can be begun at any row', async () => {
-    const format = formatOf(bytes)
-    const marks = await collectAll(format.marks('a.arrow', { first: 1, stride: 2 }, signal))
+    const source = fileOf(bytes)
+    const marks = await collectAll(arrow.marks(source, { first: 1, stride: 2 }))
 
     expect(marks.map((mark) => ('rows' in mark ? mark : mark.row))).toEqual([1, 3, { rows: 5 }])
     for (const mark of marks) {
       if ('rows' in mark) continue
-      expect(await collectAll(format.read('a.arrow', mark.position, signal))).toEqual(
-        rows.slice(mark.row),
-      )
+      expect(await collectAll(arrow.read(source, mark.position))).toEqual(rows.slice(mark.row))
     }
   })
 
   it('has one row for what is cut off', async () => {
-    const format = formatOf(bytes.subarray(0, Math.floor(bytes.length / 2)))
-    const marks = await collectAll(format.marks('a.arrow', { first: 0, stride: 1 }, signal))
-    const read = await collectAll(format.read('a.arrow', undefined, signal))
+    const source = fileOf(bytes.subarray(0, Math.floor(bytes.length / 2)))
+    const marks = await collectAll(arrow.marks(source, { first: 0, stride: 1 }))
+    const read = await collectAll(arrow.read(source, undefined))
 
     expect(marks.at(-1)).toEqual({ rows: read.length })
     expect(read.at(-1)).toMatchObject({ code: 'source_damaged' })
@@ -66,13 +64,13 @@ it.each([
     'message at byte 8 claims 2147483647 bytes of metadata',
   ],
 ])('refuses %j', async (content, message) => {
-  const format = formatOf(Buffer.from(content, 'latin1'))
+  const source = fileOf(Buffer.from(content, 'latin1'))
 
-  expect(await failure(format.columns('a.arrow', signal))).toBe(`InputError: a.arrow: ${message}`)
+  expect(await failure(arrow.columns(source))).toBe(`InputError: a.arrow: ${message}`)
 })
 
 it('refuses a position of another format', async () => {
-  expect(await failure(collectAll(formatOf(tableToIPC(table)).read('a.arrow', 7, signal)))).toBe(
+  expect(await failure(collectAll(arrow.read(fileOf(tableToIPC(table)), 7)))).toBe(
     'InputError: a.arrow: 7 is no position of this format',
   )
 })

@@ -6,6 +6,7 @@ import {
   findMetadataFile,
   identifyFolder,
 } from '../../../../src/ingest/source/formats/folder.ts'
+import { localFile } from '../../../../src/ingest/source/files/local-files.ts'
 import { sourceOptionsSchema } from '../../../../src/ingest/source/options.ts'
 import { collectAll, failure } from '../../../helpers/sources.ts'
 import { temporaryFolder } from '../../../helpers/temporary-folder.ts'
@@ -46,28 +47,30 @@ describe('createFolderFormat', () => {
   it('gives images with their captions, in order of their paths', async () => {
     const folder = await folderOf(FILES)
 
-    expect(await collectAll(format.read(folder, undefined, signal))).toEqual(ROWS)
-    expect(await format.columns(folder, signal)).toEqual(['path', 'caption'])
+    expect(await collectAll(format.read(localFile(folder, signal), undefined))).toEqual(ROWS)
+    expect(await format.columns(localFile(folder, signal))).toEqual(['path', 'caption'])
   })
 
   it('begins at any row by its path', async () => {
     const folder = await folderOf(FILES)
-    const marks = await collectAll(format.marks(folder, { first: 0, stride: 1 }, signal))
+    const marks = await collectAll(format.marks(localFile(folder, signal), { first: 0, stride: 1 }))
 
     expect(marks.at(-1)).toEqual({ rows: ROWS.length })
     for (const mark of marks) {
       if ('rows' in mark) continue
-      expect(await collectAll(format.read(folder, mark.position, signal))).toEqual(
+      expect(await collectAll(format.read(localFile(folder, signal), mark.position))).toEqual(
         ROWS.slice(mark.row),
       )
     }
-    expect(await failure(collectAll(format.read(folder, 3, signal)))).toMatch(/3 is no position/)
+    expect(await failure(collectAll(format.read(localFile(folder, signal), 3)))).toMatch(
+      /3 is no position/,
+    )
   })
 
   it('leaves a folder that is gone to a later try', async () => {
-    expect(await failure(collectAll(format.read('/nowhere', undefined, signal)))).toMatch(
-      /^ShardError: cannot list \/nowhere: ENOENT/,
-    )
+    expect(
+      await failure(collectAll(format.read(localFile('/nowhere', signal), undefined))),
+    ).toMatch(/^ShardError: cannot list \/nowhere: ENOENT/)
   })
 })
 
@@ -79,9 +82,9 @@ describe('identifyFolder', () => {
       folderOf({ 'b.jpg': '1', 'b.txt': 'x' }),
     ])
     const digest = async (folder: string) =>
-      ((await identifyFolder(folder, signal)) as { sha256OfNames: string }).sha256OfNames // as it says
+      ((await identifyFolder(localFile(folder, signal))) as { sha256OfNames: string }).sha256OfNames // as it says
 
-    expect(await identifyFolder(one, signal)).toMatchObject({ path: one, rows: 1 })
+    expect(await identifyFolder(localFile(one, signal))).toMatchObject({ path: one, rows: 1 })
     expect(await digest(same)).toBe(await digest(one))
     expect(await digest(other)).not.toBe(await digest(one))
   })

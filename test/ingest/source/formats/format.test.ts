@@ -1,16 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { ShardError } from '../../../../src/core/errors.ts'
+import type { Json } from '../../../../src/core/types.ts'
 import {
   DamagedFile,
   isMarked,
   markedRows,
   survivingDamage,
-  toNumber,
+  numberPosition,
+  toPosition,
   type SoundFormat,
 } from '../../../../src/ingest/source/formats/format.ts'
-import { collectAll, failure } from '../../../helpers/sources.ts'
+import { collectAll, failure, memoryFiles } from '../../../helpers/sources.ts'
 
-const { signal } = new AbortController()
+const file = memoryFiles({}).file('a')
 
 /** Rows whose position is their number, up to where an error comes. */
 function rowsUntil(rows: number, error?: Error) {
@@ -26,9 +28,9 @@ function rowsUntil(rows: number, error?: Error) {
       }
       if (error !== undefined) throw error
     },
-    read: async function* (path, position) {
+    read: async function* ({ path }, position) {
       read.push(position)
-      const first = position === undefined ? 0 : toNumber(path, position)
+      const first = toPosition(numberPosition, path, position) ?? 0
       for (let n = first; n < rows; n++) yield { fields: { n } }
       if (error !== undefined) throw error
     },
@@ -40,13 +42,13 @@ describe('survivingDamage', () => {
   it('leaves a sound file as it is', async () => {
     const { format } = rowsUntil(5)
 
-    expect(await format.columns('a', signal)).toEqual(['n'])
-    expect(await collectAll(format.marks('a', { first: 1, stride: 2 }, signal))).toEqual([
+    expect(await format.columns(file)).toEqual(['n'])
+    expect(await collectAll(format.marks(file, { first: 1, stride: 2 }))).toEqual([
       { row: 1, position: 1 },
       { row: 3, position: 3 },
       { rows: 5 },
     ])
-    expect(await collectAll(format.read('a', 3, signal))).toEqual([
+    expect(await collectAll(format.read(file, 3))).toEqual([
       { fields: { n: 3 } },
       { fields: { n: 4 } },
     ])
@@ -56,29 +58,27 @@ describe('survivingDamage', () => {
     const { format, read } = rowsUntil(2, new DamagedFile('cut at byte 9'))
     const damaged = { code: 'source_damaged', detail: 'a: cut at byte 9' }
 
-    const marks = await collectAll(format.marks('a', { first: 0, stride: 2 }, signal))
+    const marks = await collectAll(format.marks(file, { first: 0, stride: 2 }))
 
     expect(marks).toEqual([
       { row: 0, position: 0 },
       { row: 2, position: { damage: 'cut at byte 9' } },
       { rows: 3 },
     ])
-    expect(await collectAll(format.read('a', undefined, signal))).toEqual([
+    expect(await collectAll(format.read(file, undefined))).toEqual([
       { fields: { n: 0 } },
       { fields: { n: 1 } },
       damaged,
     ])
     // A shard that begins at the damage does not meet it again.
-    expect(await collectAll(format.read('a', { damage: 'cut at byte 9' }, signal))).toEqual([
-      damaged,
-    ])
+    expect(await collectAll(format.read(file, { damage: 'cut at byte 9' }))).toEqual([damaged])
     expect(read).toEqual([undefined])
   })
 
   it('counts damage that no shard begins at', async () => {
     const { format } = rowsUntil(2, new DamagedFile('cut'))
 
-    expect(await collectAll(format.marks('a', { first: 0, stride: 3 }, signal))).toEqual([
+    expect(await collectAll(format.marks(file, { first: 0, stride: 3 }))).toEqual([
       { row: 0, position: 0 },
       { rows: 3 },
     ])
@@ -88,11 +88,11 @@ describe('survivingDamage', () => {
     const damaged = rowsUntil(0, new DamagedFile('cut')).format
     const gone = rowsUntil(0, new ShardError('gone')).format
 
-    expect(await failure(damaged.columns('a', signal))).toBe('InputError: a: cut')
+    expect(await failure(damaged.columns(file))).toBe('InputError: a: cut')
     for (const work of [
-      gone.columns('a', signal),
-      collectAll(gone.marks('a', { first: 0, stride: 1 }, signal)),
-      collectAll(gone.read('a', undefined, signal)),
+      gone.columns(file),
+      collectAll(gone.marks(file, { first: 0, stride: 1 })),
+      collectAll(gone.read(file, undefined)),
     ]) {
       expect(await failure(work)).toBe('ShardError: gone')
     }
@@ -115,8 +115,10 @@ describe('markedRows', () => {
 })
 
 it('takes a number for a position, and no other JSON', () => {
-  expect(toNumber('a', 7)).toBe(7)
+  const toNumber = (position: Json) => toPosition(numberPosition, 'a', position)
+
+  expect(toNumber(7)).toBe(7)
   for (const other of [-1, 0.5, '7', null, [7], 2 ** 60]) {
-    expect(() => toNumber('a', other)).toThrow(/is no position of this format$/)
+    expect(() => toNumber(other)).toThrow(/is no position of this format$/)
   }
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
-  createRecordSplitter,
+  RecordSplitter,
   splitFields,
   type RawRecord,
   type SplitOptions,
@@ -9,7 +9,7 @@ import {
 
 function split(text: string, cuts: readonly number[], options: Partial<SplitOptions> = {}) {
   const bytes = Buffer.from(text)
-  const splitter = createRecordSplitter({ offset: 0, maxRowBytes: 1000, ...options })
+  const splitter = new RecordSplitter({ offset: 0, maxRowBytes: 1000, ...options })
   const records: RawRecord[] = []
   const at = [0, ...[...cuts].map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b)]
   for (const [index, start] of at.entries()) {
@@ -37,7 +37,7 @@ const text = fc
   .map((parts) => parts.join(''))
 const cuts = fc.array(fc.nat(), { maxLength: 12 })
 
-describe('createRecordSplitter', () => {
+describe('RecordSplitter', () => {
   it('gives the same lines wherever the chunks end', () => {
     fc.assert(
       fc.property(text, cuts, fc.constantFrom(25, 1000), (input, at, maxRowBytes) => {
@@ -93,7 +93,7 @@ describe('createRecordSplitter', () => {
   })
 
   it('holds no more than a row of a line without end', () => {
-    const splitter = createRecordSplitter({ offset: 0, maxRowBytes: 1000 })
+    const splitter = new RecordSplitter({ offset: 0, maxRowBytes: 1000 })
     const before = process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
     const chunk = new Uint8Array(2 ** 20).fill(97)
 

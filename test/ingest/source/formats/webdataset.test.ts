@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sourceOptionsSchema } from '../../../../src/ingest/source/options.ts'
 import type { OpenFile } from '../../../../src/ingest/source/files/files.ts'
 import type { Mark, RawRow } from '../../../../src/ingest/source/formats/format.ts'
-import { localFiles } from '../../../../src/ingest/source/files/local-files.ts'
+import { localFile } from '../../../../src/ingest/source/files/local-files.ts'
 import { createWebDatasetFormat } from '../../../../src/ingest/source/formats/webdataset.ts'
 import { findPython, runPython } from '../../../helpers/python.ts'
 import {
@@ -282,29 +282,32 @@ function emptyMembers(count: number): OpenFile {
       }
       return Promise.resolve(bytes)
     },
-    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }
 
-function formatOf(file: OpenFile, maxSamples?: number) {
-  const open = () => Promise.resolve(file)
-  const files = { ...localFiles, open, openForward: open, close: () => Promise.resolve() }
+function formatOf(maxSamples?: number) {
   const options = sourceOptionsSchema.parse({ files: 'a.tar' })
-  return createWebDatasetFormat(files, ['image', 'txt'], options, maxSamples)
+  const limits = maxSamples === undefined ? {} : { maxSamples }
+  return createWebDatasetFormat(['image', 'txt'], { ...options, ...limits })
+}
+
+function sourceOf(file: OpenFile) {
+  const open = () => Promise.resolve(file)
+  const { signal } = new AbortController()
+  return { ...localFile('a.tar', signal), open, openForward: open }
 }
 
 async function marksOf(file: OpenFile, maxSamples?: number) {
   const marks: Mark[] = []
   const grid = { first: 0, stride: 10_000 }
-  const { signal } = new AbortController()
-  for await (const mark of formatOf(file, maxSamples).marks('a.tar', grid, signal)) marks.push(mark)
+  for await (const mark of formatOf(maxSamples).marks(sourceOf(file), grid)) marks.push(mark)
   return marks
 }
 
 async function lastRow(file: OpenFile, maxSamples?: number): Promise<RawRow | undefined> {
-  const { signal } = new AbortController()
   let last: RawRow | undefined
-  for await (const row of formatOf(file, maxSamples).read('a.tar', undefined, signal)) last = row
+  for await (const row of formatOf(maxSamples).read(sourceOf(file), undefined)) last = row
   return last
 }
 
