@@ -7,13 +7,7 @@ import type { FileFinding, Place } from '../validate/findings.ts'
 import { validate, type ValidationReport } from '../validate/validate.ts'
 import type { TokenStarts } from '../validate/validator.ts'
 import type { RegisterCommand } from './command.ts'
-import {
-  checkDialect,
-  describeFormats,
-  dialectOption,
-  foreignOption,
-  formatNamed,
-} from './format-options.ts'
+import { describeFormats, dialectOption, foreignOption, formatNamed } from './format-options.ts'
 
 const FORMATS = EXPORT_FORMATS.flatMap(({ validator, ...format }) =>
   validator === undefined ? [] : [{ ...format, validator }],
@@ -38,7 +32,7 @@ interface Flags extends Readonly<Record<string, unknown>> {
 const EXIT_UNUSABLE = 65
 
 /** `groundmill validate`. */
-export const registerValidate: RegisterCommand = (program, io, finish) => {
+export const registerValidate: RegisterCommand = (program, io) => {
   const command = program
     .command('validate')
     .description("What a trainer's loader would do with an annotation file.")
@@ -56,12 +50,11 @@ export const registerValidate: RegisterCommand = (program, io, finish) => {
     )
     .action(async (target: string, flags: Flags) => {
       const { dialect } = flags
-      const format = formatNamed(flags.format, FORMATS)
-      checkDialect(dialect, format, FORMATS)
+      const format = formatNamed(flags, FORMATS)
       const options = ownOptions(flags, format)
       const report = await validate({ target, format, dialect, options, readTokenizer })
       io.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatReport(report))
-      finish(report.isUsable ? 0 : EXIT_UNUSABLE)
+      io.finish(report.isUsable ? 0 : EXIT_UNUSABLE)
     })
 }
 
