@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { ConfigError } from '../core/errors.ts'
-import { codeOf, makeFolder, naming, syncFolder, type FileDigest } from '../store/posix/durable.ts'
+import { codeOf, makeFolder, naming, syncFolder } from '../store/posix/durable.ts'
 import { isDead, ownerOf, ownName } from '../store/posix/owner.ts'
+import type { FileDigest } from '../store/run-store.ts'
 
 /** The record of an export, and the sign by which its folder is known to be one, which may be replaced. */
 export const EXPORT_RECORD = 'export.json'

@@ -233,7 +233,7 @@ async function* storedSamples(
     if (isStored(image, reencoded !== undefined, tools.options)) {
       await timed('store', async () => {
         const bytes = await read()
-        await files.storeImage(keyOf(shard, row), facts.format, bytes)
+        await files.storeImage({ key: keyOf(shard, row), format: facts.format, bytes })
         void dropped(bytes.length)
       })
     }
