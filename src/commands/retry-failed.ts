@@ -43,9 +43,9 @@ export const registerRetryFailed: RegisterCommand = (program, io) => {
       ]
       const config = storedConfig(dir, await openManifest(dir), settings)
       const progress = createProgress(io.stderr, flags.log)
-      const result = await retryFailed(config, dir, progress, io.signal, {
-        verifyInputs: flags.verifyInputs === true,
-      })
+      const { signal } = io
+      const { verifyInputs = false } = flags
+      const result = await retryFailed(config, dir, { verifyInputs, progress, signal })
       if (flags.json) {
         io.stdout.write(`${JSON.stringify({ dir, ...result })}\n`)
       } else {

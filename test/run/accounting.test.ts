@@ -247,7 +247,7 @@ describe('assertAccounted', () => {
 
   it('accepts every row once', () => {
     expect(() => {
-      assertAccounted(shard, rows(12, 10), rows(11))
+      assertAccounted(shard, { rows: rows(12, 10), rejects: rows(11) })
     }).not.toThrow()
   })
 
@@ -262,7 +262,7 @@ describe('assertAccounted', () => {
     ['of another shard', rows(10, 11), rows(13), /row 13 is not of this shard/],
   ])('names a row that is %s', (_, groundings, rejects, message) => {
     const check = () => {
-      assertAccounted(shard, groundings, rejects)
+      assertAccounted(shard, { rows: groundings, rejects })
     }
 
     expect(check).toThrow(ShardError)
