@@ -1,7 +1,7 @@
 // Who may import whom. Imports point one way:
 //
 //   core <- system <- ingest/{source,fetch,image} | nlp | teacher | filter | export | validate | store
-//        <- run | doctor <- commands <- cli
+//        <- run | doctor <- api <- commands <- cli | index
 //
 // Each rule says what a folder may see inside src; what goes beyond the line above has its reason here and
 // nowhere else.
@@ -53,7 +53,21 @@ export default {
       name: 'run-and-doctor-see-no-commands',
       severity: 'error',
       from: { path: '^src/(run|doctor)/' },
-      to: { path: '^src/(commands/|cli|main|index)' },
+      to: { path: '^src/(api/|commands/|cli|main|index)' },
+    },
+    {
+      name: 'api-sees-no-commands',
+      severity: 'error',
+      comment: 'a program that uses the library parses no arguments and writes to no stream',
+      from: { path: '^src/api/' },
+      to: { path: '^src/(doctor/|commands/|cli|main|index)' },
+    },
+    {
+      name: 'index-has-no-logic',
+      severity: 'error',
+      comment: 'the public names; nothing inside imports them',
+      from: { pathNot: '^(src/index|test/|examples/)' },
+      to: { path: '^src/index' },
     },
     {
       name: 'one-importer-of-onnxruntime',

@@ -7,14 +7,31 @@ import { z } from 'zod'
 import { ConfigError, messageOf } from './core/errors.ts'
 import { nearest } from './core/nearest.ts'
 import type { Json } from './core/types.ts'
-import { exportSectionSchema } from './export/formats/index.ts'
-import { balanceOptionsSchema, filterOptionsSchema } from './filter/options.ts'
-import { fetchOptionsSchema, fetchVolatile } from './ingest/fetch/options.ts'
-import { imageOptionsSchema, imageVolatile } from './ingest/image/options.ts'
-import { sourceOptionsSchema, sourceVolatile } from './ingest/source/options.ts'
-import { captionOptionsSchema, phraseOptionsSchema, phraseVolatile } from './nlp/options.ts'
-import { runOptionsSchema, runVolatile } from './run/options.ts'
-import { promptOptionsSchema, teacherOptionsSchema, teacherVolatile } from './teacher/options.ts'
+import { exportSectionSchema, type ExportSection } from './export/formats/index.ts'
+import {
+  balanceOptionsSchema,
+  filterOptionsSchema,
+  type BalanceOptions,
+  type FilterOptions,
+} from './filter/options.ts'
+import { fetchOptionsSchema, fetchVolatile, type FetchOptions } from './ingest/fetch/options.ts'
+import { imageOptionsSchema, imageVolatile, type ImageOptions } from './ingest/image/options.ts'
+import { sourceOptionsSchema, sourceVolatile, type SourceOptions } from './ingest/source/options.ts'
+import {
+  captionOptionsSchema,
+  phraseOptionsSchema,
+  phraseVolatile,
+  type CaptionOptions,
+  type PhraseOptions,
+} from './nlp/options.ts'
+import { runOptionsSchema, runVolatile, type RunOptions } from './run/options.ts'
+import {
+  promptOptionsSchema,
+  teacherOptionsSchema,
+  teacherVolatile,
+  type PromptOptions,
+  type TeacherOptions,
+} from './teacher/options.ts'
 
 /** The sections of a config file with the limits and defaults of every option. */
 export const configSchema = z.strictObject({
@@ -32,8 +49,21 @@ export const configSchema = z.strictObject({
   export: exportSectionSchema.prefault({}),
 })
 
-/** A config as the program uses it, with defaults filled in. */
-export type Config = z.output<typeof configSchema>
+/** A config as the program uses it: a section per stage, with defaults filled in. */
+export interface Config {
+  /** The dataset; only labelling needs it. */
+  readonly source?: SourceOptions | undefined
+  readonly caption: CaptionOptions
+  readonly phrases: PhraseOptions
+  readonly fetch: FetchOptions
+  readonly image: ImageOptions
+  readonly prompt: PromptOptions
+  readonly teacher: TeacherOptions
+  readonly run: RunOptions
+  readonly filter: FilterOptions
+  readonly balance: BalanceOptions
+  readonly export: ExportSection
+}
 
 /** Sections of the second step; a run does not depend on them. */
 export const EXPORT_SECTIONS: readonly string[] = ['filter', 'balance', 'export']
@@ -91,7 +121,7 @@ export async function loadConfig(
  */
 export function parseConfig(
   tree: unknown,
-  where: string,
+  where = 'the configuration',
   settings: readonly string[] = [],
 ): Config {
   if (!isTree(tree)) throw new ConfigError(`${where}: expected sections such as "teacher:"`)
