@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { InputError } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
 import { VERSION } from '../version.ts'
-import type { CommitRecord } from './commit-record.ts'
+import { count, digest, sha256, type CommitRecord } from './commit-record.ts'
 import type { RunStore } from './run-store.ts'
 import { GROUNDINGS_FILE, shardName } from './shards.ts'
 
@@ -24,8 +24,6 @@ const COLUMN = /^[a-z][a-z0-9_]{0,63}$/
 const KEYS = ['row', 'candidate']
 const ROWS_PER_GROUP = 100_000
 
-const count = z.int().min(0)
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const recordSchema = z.strictObject({
   formatVersion: z.literal(FORMAT),
   name: z.string(),
@@ -37,7 +35,7 @@ const recordSchema = z.strictObject({
   columns: z.array(z.string()).min(1),
   counts: z.strictObject({ rows: count, candidates: count }),
   /** Of the Parquet file. */
-  file: z.strictObject({ size: count, sha256 }),
+  file: digest,
   /** That wrote it. */
   groundmill: z.string(),
 })

@@ -97,8 +97,7 @@ export async function publishPlan(
 export async function readPlan(store: RunStore, runId: string): Promise<Shard[]> {
   const shards: Shard[] = []
   const parse = (value: unknown) => shardSchema.parse(value)
-  for await (const shard of readJsonLines(store, planFile(runId), { what: 'shard', parse })) {
-    shards.push(shard)
-  }
+  const lines = { name: planFile(runId), what: 'shard', parse }
+  for await (const shard of readJsonLines(store, lines)) shards.push(shard)
   return shards
 }

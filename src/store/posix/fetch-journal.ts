@@ -157,16 +157,16 @@ async function* scan(handle: fs.FileHandle): AsyncGenerator<Scanned> {
     if (headerLength > MAX_HEADER_BYTES || end > size) return
     const content = await readExactly(handle, at + PREFIX_BYTES, headerLength + length)
     if (crc32(content) !== prefix.readUInt32LE(8)) return
-    const parsed = headerSchema.safeParse(parseJson(content.subarray(0, headerLength)))
-    if (!parsed.success) return
-    yield { header: parsed.data, offset: at + PREFIX_BYTES + headerLength, length }
+    const header = parseHeader(content.subarray(0, headerLength))
+    if (header === undefined) return
+    yield { header, offset: at + PREFIX_BYTES + headerLength, length }
     at = end
   }
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseHeader(bytes: Buffer): Header | undefined {
   try {
-    return JSON.parse(bytes.toString())
+    return headerSchema.parse(JSON.parse(bytes.toString()))
   } catch {
     return undefined
   }
