@@ -7,7 +7,8 @@ import { main } from '../src/cli.ts'
 import { loadConfig } from '../src/config.ts'
 import { filterRun } from '../src/filter/filter-run.ts'
 import { openManifest } from '../src/store/run-manifest.ts'
-import { readCommittedShards } from '../src/store/posix/shards.ts'
+import { createPosixStore } from '../src/store/posix/posix-store.ts'
+import { committedShards } from '../src/store/shards.ts'
 import { drawSheet, type SheetSample } from './picture-sheet.ts'
 import { readGold, scoreImage } from './score-gold.ts'
 
@@ -27,7 +28,7 @@ async function groundmill(...argv: string[]): Promise<void> {
 }
 
 async function* rows() {
-  for await (const shard of readCommittedShards(RUN)) yield* shard.rows()
+  for await (const shard of committedShards(createPosixStore(RUN))) yield* shard.rows()
 }
 
 await groundmill('run', CONFIG, '--out', RUN)

@@ -18,7 +18,8 @@ const { createImageLoader } = await import('../dist/ingest/image/load.js')
 const { mapOrdered } = await import('../dist/system/map-ordered.js')
 const { openFetchJournal } = await import('../dist/store/posix/fetch-journal.js')
 const { createImagesTar } = await import('../dist/store/images-tar.js')
-const { createShardsFolder } = await import('../dist/store/posix/shards.js')
+const { createAppendedFile } = await import('../dist/store/posix/appended-file.js')
+const { makeFolder } = await import('../dist/store/posix/durable.js')
 
 const [port, count, inFlight] = process.argv.slice(2).map(Number)
 const folder = process.argv[5]
@@ -37,9 +38,9 @@ const loader = createImageLoader(
   }),
   imageOptionsSchema.parse({}),
 )
-await createShardsFolder(folder)
-const journal = await openFetchJournal(folder, 0, 1)
-const tar = createImagesTar(path.join(folder, 'images.tar'))
+await makeFolder(folder)
+const journal = await openFetchJournal(folder, { shard: 0, version: 1 })
+const tar = createImagesTar(createAppendedFile(path.join(folder, 'images.tar')))
 async function* rows() {
   for (let row = 0; row < count; row++) yield row
 }
@@ -65,7 +66,7 @@ let row = 0
 for await (const loaded of checked) {
   const key = String(row++).padStart(10, '0')
   if (loaded === undefined) continue
-  await tar.add(key, loaded.format, await loaded.read())
+  await tar.add({ key, format: loaded.format, bytes: await loaded.read() })
   images++
 }
 await tar.close()

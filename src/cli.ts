@@ -1,7 +1,7 @@
 // argv to a command to an exit code. Errors become messages here and nowhere else.
 
 import { Command, CommanderError } from 'commander'
-import type { Io, RegisterCommand } from './commands/command.ts'
+import type { Io, RegisterCommand, Session } from './commands/command.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
 import { registerPhrases } from './commands/phrases.ts'
@@ -24,9 +24,6 @@ const COMMANDS: readonly RegisterCommand[] = [
   registerDoctor,
 ]
 
-/** Promised by the command line's contract, not built yet. */
-const NOT_YET = ['report', 'view', 'calibrate', 'worker']
-
 /** Why a signal ended the program. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted'
@@ -42,12 +39,15 @@ export class Interrupted extends Error {
  * Runs one command; whatever is thrown becomes a line on stderr.
  *
  * @param argv without the program's own name, e.g. ['run', 'configs/demo.yaml']
- * @returns the exit code, see `RegisterCommand`
+ * @returns the exit code, see `Session`
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   let exitCode = 0
-  const finish = (code: number) => {
-    exitCode = code
+  const session: Session = {
+    ...io,
+    finish: (code) => {
+      exitCode = code
+    },
   }
   const program = new Command('groundmill')
     .description('Pseudo-labels for web image-text pairs: captions in, grounded phrases out.')
@@ -57,16 +57,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     })
-  for (const register of COMMANDS) register(program, io, finish)
-  for (const name of NOT_YET) {
-    program
-      .command(name, { hidden: true })
-      .allowUnknownOption()
-      .allowExcessArguments()
-      .action(() => {
-        throw new ConfigError(`"groundmill ${name}" is not available yet`)
-      })
-  }
+  for (const register of COMMANDS) register(program, session)
   try {
     await program.parseAsync(argv, { from: 'user' })
     return exitCode

@@ -1,7 +1,7 @@
 // What every command of the CLI gets from its caller; tests pass their own streams.
 
 import type { Readable, Writable } from 'node:stream'
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 
 /** Where a command reads and writes. */
 export interface Io {
@@ -14,11 +14,22 @@ export interface Io {
   readonly signal: AbortSignal
 }
 
-/**
- * Adds one command to the program. Its action calls `finish` with the exit code: 0 done, 1 run
- * incomplete, 2 configuration or usage, 65 bad input, 75 try again, 130/143 interrupted.
- */
-export type RegisterCommand = (program: Command, io: Io, finish: (exitCode: number) => void) => void
+/** What an action works with. */
+export interface Session extends Io {
+  /**
+   * Sets the exit code, which is 0 (done) otherwise: 1 run incomplete, 2 configuration or usage, 65 bad
+   * input, 75 try again, 130/143 interrupted.
+   */
+  finish(exitCode: number): void
+}
+
+/** Adds one command to the program. */
+export type RegisterCommand = (program: Command, session: Session) => void
+
+/** `--log`, of commands that take long; see LogMode. */
+export const logOption = new Option('--log <mode>', 'progress on stderr: a bar or JSON lines')
+  .choices(['auto', 'bar', 'json'])
+  .default('auto')
 
 /** For options that may be repeated. */
 export function collect(value: string, earlier: string[]): string[] {

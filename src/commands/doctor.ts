@@ -11,7 +11,7 @@ interface Flags {
 }
 
 /** `groundmill doctor`; exits with 1 when a check fails. */
-export const registerDoctor: RegisterCommand = (program, io, finish) => {
+export const registerDoctor: RegisterCommand = (program, io) => {
   program
     .command('doctor')
     .description(
@@ -33,7 +33,7 @@ export const registerDoctor: RegisterCommand = (program, io, finish) => {
         if (!flags.json) io.stdout.write(format(finding))
       }
       if (flags.json) io.stdout.write(`${JSON.stringify({ findings })}\n`)
-      finish(findings.some(({ status }) => status === 'fail') ? 1 : 0)
+      io.finish(findings.some(({ status }) => status === 'fail') ? 1 : 0)
     })
 }
 

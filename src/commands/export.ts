@@ -3,7 +3,7 @@ import type { ExportSummary } from '../export/export-record.ts'
 import { exportRun } from '../export/export-run.ts'
 import { EXPORT_FORMATS, refuseForeignOptions } from '../export/formats/index.ts'
 import { collect, type RegisterCommand } from './command.ts'
-import { checkDialect, describeFormats, dialectOption, formatNamed } from './format-options.ts'
+import { describeFormats, dialectOption, formatNamed } from './format-options.ts'
 
 interface Flags {
   readonly format: string
@@ -17,7 +17,7 @@ interface Flags {
 }
 
 /** `groundmill export`. */
-export const registerExport: RegisterCommand = (program, io, finish) => {
+export const registerExport: RegisterCommand = (program, io) => {
   program
     .command('export')
     .description(
@@ -44,8 +44,7 @@ export const registerExport: RegisterCommand = (program, io, finish) => {
     )
     .action(async (runDir: string, flags: Flags) => {
       const { to, dialect } = flags
-      const format = formatNamed(flags.format, EXPORT_FORMATS)
-      checkDialect(dialect, format, EXPORT_FORMATS)
+      const format = formatNamed(flags, EXPORT_FORMATS)
       const settings = [
         ...flags.set,
         ...(flags.minScore === undefined ? [] : [`filter.score=${flags.minScore}`]),
@@ -68,7 +67,6 @@ export const registerExport: RegisterCommand = (program, io, finish) => {
             'export again with --overwrite when the others are done\n',
         )
       }
-      finish(0)
     })
 }
 

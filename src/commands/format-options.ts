@@ -10,14 +10,20 @@ interface NamedFormat {
   readonly dialects: readonly string[]
 }
 
-/** @throws ConfigError that lists those there are */
+/** @throws ConfigError that lists those there are, and for a dialect that the format has not */
 export function formatNamed<Format extends NamedFormat>(
-  name: string,
+  { format: name, dialect }: { readonly format: string; readonly dialect?: string | undefined },
   formats: readonly Format[],
 ): Format {
   const format = formats.find((known) => known.name === name)
-  if (format !== undefined) return format
-  throw new ConfigError(`--format ${name} is unknown; there are ${namesOf(formats).join(', ')}`)
+  if (format === undefined) {
+    throw new ConfigError(`--format ${name} is unknown; there are ${namesOf(formats)}`)
+  }
+  if (dialect === undefined || format.dialects.includes(dialect)) return format
+  const owners = formats.filter(({ dialects }) => dialects.includes(dialect))
+  throw format.dialects.length === 0
+    ? foreignOption('dialect', format, owners)
+    : new ConfigError(`--dialect ${dialect} is of --format ${namesOf(owners)}, not of ${name}`)
 }
 
 /** For --help. */
@@ -30,24 +36,9 @@ export function describeFormats(formats: readonly NamedFormat[]): string {
 export function dialectOption(formats: readonly NamedFormat[], fallback = ''): Option {
   const some = formats.filter(({ dialects }) => dialects.length > 0)
   const defaults = some.map(({ dialects }) => dialects[0]).join(', ')
-  const help = `loader of ${namesOf(some).join(', ')} files; default: ${fallback}${defaults}`
+  const help = `loader of ${namesOf(some)} files; default: ${fallback}${defaults}`
   const choices = new Set(some.flatMap(({ dialects }) => dialects))
   return new Option('--dialect <dialect>', help).choices([...choices])
-}
-
-/** @throws ConfigError for one that the format has not */
-export function checkDialect(
-  dialect: string | undefined,
-  format: NamedFormat,
-  formats: readonly NamedFormat[],
-): void {
-  if (dialect === undefined || format.dialects.includes(dialect)) return
-  const owners = formats.filter(({ dialects }) => dialects.includes(dialect))
-  throw format.dialects.length === 0
-    ? foreignOption('dialect', format, owners)
-    : new ConfigError(
-        `--dialect ${dialect} is of --format ${namesOf(owners).join(', ')}, not of ${format.name}`,
-      )
 }
 
 /** Of an option that other formats have. */
@@ -57,10 +48,10 @@ export function foreignOption(
   owners: readonly NamedFormat[],
 ): ConfigError {
   return new ConfigError(
-    `--${option} has a meaning with --format ${namesOf(owners).join(', ')} only, not with ${format.name}`,
+    `--${option} has a meaning with --format ${namesOf(owners)} only, not with ${format.name}`,
   )
 }
 
-function namesOf(formats: readonly NamedFormat[]): string[] {
-  return formats.map(({ name }) => name)
+function namesOf(formats: readonly NamedFormat[]): string {
+  return formats.map(({ name }) => name).join(', ')
 }

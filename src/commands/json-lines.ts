@@ -1,8 +1,9 @@
 // JSON Lines from a stream of bytes, with line numbers for messages; and to a stream, at its pace.
 
 import { once } from 'node:events'
-import type { Readable, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { InputError, messageOf } from '../core/errors.ts'
+import type { Io } from './command.ts'
 
 /** A line that is JSON, whatever it says. */
 export interface JsonLine {
@@ -87,10 +88,9 @@ function parseLine(bytes: Uint8Array, line: number): JsonLine | undefined {
 
 /** Writes one value per line; waits while the reader is slower. */
 export async function writeJsonLines(
-  output: Writable,
+  { stdout, signal }: Pick<Io, 'stdout' | 'signal'>,
   values: readonly unknown[],
-  signal: AbortSignal,
 ): Promise<void> {
   const text = values.map((value) => `${JSON.stringify(value)}\n`).join('')
-  if (text !== '' && !output.write(text)) await once(output, 'drain', { signal })
+  if (text !== '' && !stdout.write(text)) await once(stdout, 'drain', { signal })
 }

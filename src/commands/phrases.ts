@@ -36,7 +36,7 @@ type Line = z.output<typeof suppliedLineSchema>
 type Parse = (line: JsonLine) => Line
 
 /** `groundmill phrases`: what a recipe finds in captions, before anything is fetched. */
-export const registerPhrases: RegisterCommand = (program, io, finish) => {
+export const registerPhrases: RegisterCommand = (program, io) => {
   program
     .command('phrases')
     .description(
@@ -73,13 +73,9 @@ Example:
         const finder = createPhraseFinder(caption, phrases)
         for await (const batch of parsed(lines, parse)) {
           if (batch instanceof InputError) throw batch
-          const rows = batch.map((line) => {
-            const { result, explanation } = finder.explain(inputOf(line))
-            return rowOf(line, result, explanation)
-          })
-          await writeJsonLines(io.stdout, rows, io.signal)
+          const rows = batch.map((line) => rowOf(line, finder.explain(inputOf(line))))
+          await writeJsonLines(io, rows)
         }
-        finish(0)
         return
       }
       const threads = flags.threads ?? Math.min(os.availableParallelism(), MAX_DEFAULT_THREADS)
@@ -88,16 +84,15 @@ Example:
         const rows = mapOrdered(parsed(lines, parse), threads * 2, async (batch) => {
           if (batch instanceof InputError) return batch
           const results = await extractor.extract(batch.map(inputOf), io.signal)
-          return batch.map((line, index) => rowOf(line, results[index]!))
+          return batch.map((line, index) => rowOf(line, { result: results[index]! }))
         })
         for await (const batch of rows) {
           if (batch instanceof InputError) throw batch
-          await writeJsonLines(io.stdout, batch, io.signal)
+          await writeJsonLines(io, batch)
         }
       } finally {
         await extractor.close()
       }
-      finish(0)
     })
 }
 
@@ -142,7 +137,12 @@ function inputOf({ caption, phrases }: Line): PhraseInput {
   return phrases === undefined ? { caption } : { caption, supplied: phrases }
 }
 
-function rowOf({ id, caption }: Line, result: PhraseResult, explain?: Explanation): object {
+interface Found {
+  readonly result: PhraseResult
+  readonly explanation?: Explanation
+}
+
+function rowOf({ id, caption }: Line, { result, explanation: explain }: Found): object {
   const row =
     'code' in result
       ? { phrases: [], code: result.code, detail: result.detail }

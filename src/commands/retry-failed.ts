@@ -1,9 +1,8 @@
-import { Option } from 'commander'
 import { createProgress, type LogMode } from '../run/progress.ts'
 import { retryFailed } from '../run/retry-failed.ts'
 import { storedConfig } from '../run/stored-config.ts'
 import { openManifest } from '../store/run-manifest.ts'
-import { collect, positiveInt, type RegisterCommand } from './command.ts'
+import { collect, logOption, positiveInt, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly set: string[]
@@ -14,7 +13,7 @@ interface Flags {
 }
 
 /** `groundmill retry-failed`. */
-export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
+export const registerRetryFailed: RegisterCommand = (program, io) => {
   program
     .command('retry-failed')
     .description(
@@ -30,11 +29,7 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
       [],
     )
     .option('--workers <n>', 'shards worked on at once', positiveInt)
-    .addOption(
-      new Option('--log <mode>', 'progress on stderr: a bar or JSON lines')
-        .choices(['auto', 'bar', 'json'])
-        .default('auto'),
-    )
+    .addOption(logOption)
     .option('--verify-inputs', 'compare all bytes of local inputs with those of the plan')
     .option('--json', 'print the result as JSON')
     .addHelpText(
@@ -48,9 +43,9 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
       ]
       const config = storedConfig(dir, await openManifest(dir), settings)
       const progress = createProgress(io.stderr, flags.log)
-      const result = await retryFailed(config, dir, progress, io.signal, {
-        verifyInputs: flags.verifyInputs === true,
-      })
+      const { signal } = io
+      const { verifyInputs = false } = flags
+      const result = await retryFailed(config, dir, { verifyInputs, progress, signal })
       if (flags.json) {
         io.stdout.write(`${JSON.stringify({ dir, ...result })}\n`)
       } else {
@@ -64,6 +59,5 @@ export const registerRetryFailed: RegisterCommand = (program, io, finish) => {
         ]
         io.stdout.write(`${lines.join('\n')}\n`)
       }
-      finish(0)
     })
 }

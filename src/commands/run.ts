@@ -1,13 +1,12 @@
 // groundmill run: a config file to a labelled run folder, or to what would be done.
 
 import path from 'node:path'
-import { Option } from 'commander'
 import YAML from 'yaml'
 import { loadConfig, type Config } from '../config.ts'
 import { createProgress, type LogMode } from '../run/progress.ts'
 import { planDataset, runDataset, type DryRun } from '../run/run.ts'
 import { formatSummary } from '../run/format-summary.ts'
-import { collect, positiveInt, type Io, type RegisterCommand } from './command.ts'
+import { collect, logOption, positiveInt, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly out?: string
@@ -21,7 +20,7 @@ interface Flags {
 }
 
 /** `groundmill run`; exit code 1 if shards are left. */
-export const registerRun: RegisterCommand = (program, io, finish) => {
+export const registerRun: RegisterCommand = (program, io) => {
   program
     .command('run')
     .description('Label a caption dataset. The same command again resumes.')
@@ -30,11 +29,7 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
     .option('--set <key=value>', 'override one option, e.g. --set teacher.batchSize=4', collect, [])
     .option('--limit <rows>', 'label only the first rows of the source', positiveInt)
     .option('--workers <n>', 'shards worked on at once', positiveInt)
-    .addOption(
-      new Option('--log <mode>', 'progress on stderr: a bar or JSON lines')
-        .choices(['auto', 'bar', 'json'])
-        .default('auto'),
-    )
+    .addOption(logOption)
     .option(
       '--verify-inputs',
       'when resuming, compare all bytes of local inputs with those of the plan',
@@ -46,41 +41,43 @@ export const registerRun: RegisterCommand = (program, io, finish) => {
       '\nExample:\n  groundmill run configs/demo.yaml --out demo-run --limit 100',
     )
     .action(async (file: string, flags: Flags) => {
-      finish(await run(file, flags, io))
+      const { set, limit, workers, out, log, dryRun, json, verifyInputs = false } = flags
+      const settings = [
+        ...set,
+        ...(limit === undefined ? [] : [`run.limit=${limit}`]),
+        ...(workers === undefined ? [] : [`run.shardsInFlight=${workers}`]),
+      ]
+      const config = await loadConfig(file, settings)
+      const dir = out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
+      const progress = createProgress(io.stderr, log)
+      const { signal } = io
+      if (dryRun) {
+        const planned = await planDataset(config, dir, { verifyInputs, progress, signal })
+        const report = { dir, config, ...planned }
+        io.stdout.write(json ? `${JSON.stringify(report)}\n` : formatDryRun(report))
+        return
+      }
+      const summary = await runDataset(config, dir, progress, signal, { verifyInputs })
+      io.stdout.write(
+        json ? `${JSON.stringify({ dir, ...summary })}\n` : formatSummary(dir, summary),
+      )
+      io.finish(summary.isComplete ? 0 : 1)
     })
 }
 
-async function run(file: string, flags: Flags, io: Io): Promise<number> {
-  const { set, limit, workers, out, log, dryRun, json, verifyInputs = false } = flags
-  const settings = [
-    ...set,
-    ...(limit === undefined ? [] : [`run.limit=${limit}`]),
-    ...(workers === undefined ? [] : [`run.shardsInFlight=${workers}`]),
-  ]
-  const config = await loadConfig(file, settings)
-  const dir = out ?? path.join('runs', path.basename(file).replace(/\.ya?ml$/, ''))
-  const progress = createProgress(io.stderr, log)
-  const { signal } = io
-  if (dryRun) {
-    const plan = await planDataset(config, dir, { verifyInputs, progress, signal })
-    io.stdout.write(
-      json ? `${JSON.stringify({ dir, config, ...plan })}\n` : formatDryRun(dir, config, plan),
-    )
-    return 0
-  }
-  const summary = await runDataset(config, dir, progress, signal, { verifyInputs })
-  io.stdout.write(json ? `${JSON.stringify({ dir, ...summary })}\n` : formatSummary(dir, summary))
-  return summary.isComplete ? 0 : 1
+interface DryRunReport extends DryRun {
+  readonly dir: string
+  readonly config: Config
 }
 
 /** YAML, so that the configuration can be taken from it; what is planned is in comments. */
-function formatDryRun(runDir: string, config: Config, { runId, plan, teacher, isBegun }: DryRun) {
+function formatDryRun({ dir, config, runId, plan, teacher, isBegun }: DryRunReport) {
   const { shards, rows } = plan
   const last = shards.at(-1)
   const lastRows = last === undefined ? 0 : last.end - last.start
   const state = isBegun ? 'begun already, would be resumed' : 'new'
   return [
-    `# run      ${runDir} (${runId}), ${state}`,
+    `# run      ${dir} (${runId}), ${state}`,
     `# teacher  ${teacher.id}, sha256 ${teacher.sha256}`,
     `# rows     ${rows}`,
     `# shards   ${shards.length} of ${config.run.samplesPerShard} rows, the last of ${lastRows}`,

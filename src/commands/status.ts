@@ -8,7 +8,7 @@ import { openManifest } from '../store/run-manifest.ts'
 import { createPosixStore } from '../store/posix/posix-store.ts'
 import { committedShards, readCommits } from '../store/shards.ts'
 import type { RunStore } from '../store/run-store.ts'
-import { positiveInt, type Io, type RegisterCommand } from './command.ts'
+import { positiveInt, type RegisterCommand } from './command.ts'
 
 interface Flags {
   readonly concepts?: true
@@ -17,7 +17,7 @@ interface Flags {
 }
 
 /** `groundmill status`; exit code 65 if a record of a shard is damaged. */
-export const registerStatus: RegisterCommand = (program, io, finish) => {
+export const registerStatus: RegisterCommand = (program, io) => {
   program
     .command('status')
     .description(
@@ -29,11 +29,15 @@ export const registerStatus: RegisterCommand = (program, io, finish) => {
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  groundmill status demo-run --concepts --json')
     .action(async (dir: string, flags: Flags) => {
-      finish(await status(dir, flags, io))
+      const report = await readStatus(dir, flags)
+      const { damagedShards } = report
+      io.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatStatus(report))
+      for (const { error } of damagedShards) io.stderr.write(`groundmill: ${error}\n`)
+      io.finish(damagedShards.length === 0 ? 0 : 65)
     })
 }
 
-async function status(dir: string, flags: Flags, io: Io): Promise<number> {
+async function readStatus(dir: string, flags: Flags) {
   const manifest = await openManifest(dir)
   const damagedShards: { readonly shard: number; readonly error: string }[] = []
   const store = createPosixStore(dir)
@@ -45,18 +49,21 @@ async function status(dir: string, flags: Flags, io: Io): Promise<number> {
   const concepts = flags.concepts
     ? summarizeConcepts(await countConcepts(rowsOf(store)))
     : undefined
-  const hosts = flags.hosts ? await readHostFailures(store, commits, flags.hosts) : undefined
-  if (flags.json) {
-    const report = { dir, ...summary, failedShards, damagedShards, concepts, hosts }
-    io.stdout.write(`${JSON.stringify(report)}\n`)
-  } else {
-    const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
-    io.stdout.write(formatSummary(dir, summary) + table('failed shards', failed))
-    io.stdout.write(table('rows lost by host', (hosts ?? []).map(formatHost)))
-    if (concepts !== undefined) io.stdout.write(formatConcepts(concepts))
-  }
-  for (const { error } of damagedShards) io.stderr.write(`groundmill: ${error}\n`)
-  return damagedShards.length === 0 ? 0 : 65
+  const hosts = flags.hosts
+    ? (await readHostFailures(store, commits)).slice(0, flags.hosts)
+    : undefined
+  return { dir, ...summary, failedShards, damagedShards, concepts, hosts }
+}
+
+function formatStatus(report: Awaited<ReturnType<typeof readStatus>>): string {
+  const { dir, failedShards, hosts = [], concepts } = report
+  const failed = failedShards.map(({ shard, at, error }) => `  ${shard}  ${at}  ${error}\n`)
+  return (
+    formatSummary(dir, report) +
+    table('failed shards', failed) +
+    table('rows lost by host', hosts.map(formatHost)) +
+    (concepts === undefined ? '' : formatConcepts(concepts))
+  )
 }
 
 function formatHost({ host, rows, reasons }: HostFailures): string {

@@ -18,14 +18,14 @@ import { openParts } from '../teacher/open-teacher.ts'
 import type { Description } from '../teacher/description.ts'
 import { PROVIDERS } from '../teacher/options.ts'
 import type { TeacherSample } from '../teacher/teacher.ts'
-import { positiveInt, type Io, type RegisterCommand } from './command.ts'
+import { positiveInt, type Session, type RegisterCommand } from './command.ts'
 import { readSample, type EncodedSample } from './teacher-sample.ts'
 
 const DEFAULT_MODEL = 'glip-nano'
 const BENCH_IMAGES = 72
 
 /** `groundmill teacher`: list, inspect, add, bench. */
-export const registerTeacher: RegisterCommand = (program, io, finish) => {
+export const registerTeacher: RegisterCommand = (program, io) => {
   const teacher = program
     .command('teacher')
     .description('Models: the bundled one, those that were added, and any model folder.')
@@ -34,10 +34,10 @@ export const registerTeacher: RegisterCommand = (program, io, finish) => {
       '\nExamples:\n  groundmill teacher list\n  groundmill teacher inspect glip-nano\n' +
         '  groundmill teacher add exports/glip-tiny --id glip-tiny',
     )
-  registerList(teacher, io, finish)
-  registerInspect(teacher, io, finish)
-  registerAdd(teacher, io, finish)
-  registerBench(teacher, io, finish)
+  registerList(teacher, io)
+  registerInspect(teacher, io)
+  registerAdd(teacher, io)
+  registerBench(teacher, io)
   teacher
     .command('pull', { hidden: true })
     .allowUnknownOption()
@@ -49,7 +49,7 @@ export const registerTeacher: RegisterCommand = (program, io, finish) => {
     })
 }
 
-const registerList: RegisterCommand = (teacher, io, finish) => {
+const registerList: RegisterCommand = (teacher, io) => {
   teacher
     .command('list')
     .description('Models that teacher.model can name, with size, precision and licence.')
@@ -59,11 +59,10 @@ const registerList: RegisterCommand = (teacher, io, finish) => {
       const models = await summarizeModels()
       const lines = flags.json ? models.map(jsonOfModel) : tableOfModels(models)
       io.stdout.write(lines.map((line) => `${line}\n`).join(''))
-      finish(0)
     })
 }
 
-const registerInspect: RegisterCommand = (teacher, io, finish) => {
+const registerInspect: RegisterCommand = (teacher, io) => {
   teacher
     .command('inspect')
     .description('What a model is, where it comes from, and whether its files are whole.')
@@ -76,11 +75,10 @@ const registerInspect: RegisterCommand = (teacher, io, finish) => {
       if (inspection.problems.length > 0) {
         throw new InputError(`${inspection.path}: ${inspection.problems.join('; ')}`)
       }
-      finish(0)
     })
 }
 
-const registerAdd: RegisterCommand = (teacher, io, finish) => {
+const registerAdd: RegisterCommand = (teacher, io) => {
   teacher
     .command('add')
     .description(
@@ -95,7 +93,6 @@ const registerAdd: RegisterCommand = (teacher, io, finish) => {
     .action(async (folder: string, flags: { readonly id?: string }) => {
       const added = await addModel(folder, flags.id)
       io.stdout.write(`${added.name} is now ${added.path}\n`)
-      finish(0)
     })
 }
 
@@ -107,7 +104,7 @@ interface BenchFlags {
   readonly seconds: number
 }
 
-const registerBench: RegisterCommand = (teacher, io, finish) => {
+const registerBench: RegisterCommand = (teacher, io) => {
   teacher
     .command('bench')
     .description(
@@ -126,9 +123,8 @@ const registerBench: RegisterCommand = (teacher, io, finish) => {
     .option('--seconds <n>', 'measure at least this long', positiveInt, 30)
     .addHelpText('after', '\nExample:\n  groundmill teacher bench glip-nano --seconds 60 --json')
     .action(async (model: string, flags: BenchFlags) => {
-      const result = await bench(model, flags, io)
+      const result = await bench({ model, ...flags }, io)
       io.stdout.write(flags.json ? `${JSON.stringify(result)}\n` : formatBench(result))
-      finish(0)
     })
 }
 
@@ -151,9 +147,8 @@ interface FullBenchResult extends BenchResult {
 }
 
 async function bench(
-  model: string,
-  { provider, threads, batchSize, seconds }: BenchFlags,
-  io: Io,
+  { model, provider, threads, batchSize, seconds }: BenchFlags & { readonly model: string },
+  io: Session,
 ): Promise<FullBenchResult> {
   const config = configSchema.parse({ teacher: { model, provider, threads, batchSize } })
   const samples = await readSample(BENCH_IMAGES)

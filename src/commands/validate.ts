@@ -1,23 +1,9 @@
-import fs from 'node:fs/promises'
 import { Option } from 'commander'
-import { ConfigError, messageOf } from '../core/errors.ts'
-import { EXPORT_FORMATS } from '../export/formats/index.ts'
-import { createTokenizer, parseVocab } from '../teacher/glip/tokenizer.ts'
+import { readTokenizer, VALIDATED_FORMATS as FORMATS } from '../api/validate-files.ts'
 import type { FileFinding, Place } from '../validate/findings.ts'
 import { validate, type ValidationReport } from '../validate/validate.ts'
-import type { TokenStarts } from '../validate/validator.ts'
 import type { RegisterCommand } from './command.ts'
-import {
-  checkDialect,
-  describeFormats,
-  dialectOption,
-  foreignOption,
-  formatNamed,
-} from './format-options.ts'
-
-const FORMATS = EXPORT_FORMATS.flatMap(({ validator, ...format }) =>
-  validator === undefined ? [] : [{ ...format, validator }],
-)
+import { describeFormats, dialectOption, foreignOption, formatNamed } from './format-options.ts'
 
 /** Options that some validators have, by flag. */
 const OPTIONS = new Map(
@@ -38,7 +24,7 @@ interface Flags extends Readonly<Record<string, unknown>> {
 const EXIT_UNUSABLE = 65
 
 /** `groundmill validate`. */
-export const registerValidate: RegisterCommand = (program, io, finish) => {
+export const registerValidate: RegisterCommand = (program, io) => {
   const command = program
     .command('validate')
     .description("What a trainer's loader would do with an annotation file.")
@@ -56,12 +42,11 @@ export const registerValidate: RegisterCommand = (program, io, finish) => {
     )
     .action(async (target: string, flags: Flags) => {
       const { dialect } = flags
-      const format = formatNamed(flags.format, FORMATS)
-      checkDialect(dialect, format, FORMATS)
+      const format = formatNamed(flags, FORMATS)
       const options = ownOptions(flags, format)
       const report = await validate({ target, format, dialect, options, readTokenizer })
       io.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatReport(report))
-      finish(report.isUsable ? 0 : EXIT_UNUSABLE)
+      io.finish(report.isUsable ? 0 : EXIT_UNUSABLE)
     })
 }
 
@@ -85,19 +70,6 @@ function ownOptions(flags: Flags, format: (typeof FORMATS)[number]): Record<stri
   return own
 }
 
-/** With these entries alone every word is one [UNK]: BERT's own count is never below. */
-const WORDS_ALONE = ['[PAD]', '[UNK]', '[CLS]', '[SEP]']
-
-async function readTokenizer(vocab?: string): Promise<TokenStarts> {
-  try {
-    const entries = vocab === undefined ? WORDS_ALONE : parseVocab(await fs.readFile(vocab, 'utf8'))
-    const tokenizer = createTokenizer(entries)
-    return (text) => tokenizer.encode(text).starts
-  } catch (error) {
-    throw new ConfigError(`--vocab ${vocab}: ${messageOf(error)}`, { cause: error })
-  }
-}
-
 function formatReport(report: ValidationReport): string {
   const { target, format, dialect, files, records, findings } = report
   const head =
@@ -110,15 +82,8 @@ function formatReport(report: ValidationReport): string {
   return head + findings.map(formatFinding).join('') + tail
 }
 
-function formatFinding({
-  level,
-  code,
-  count,
-  effect,
-  loader,
-  advice,
-  places,
-}: FileFinding): string {
+function formatFinding(finding: FileFinding): string {
+  const { level, code, count, effect, loader, advice, places } = finding
   const more = count > places.length ? [`    ... and ${count - places.length} more`] : []
   const lines = [
     `${level} ${code} (${count} x, ${EFFECTS[effect]})`,

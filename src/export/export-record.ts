@@ -4,20 +4,18 @@
 import type { Json } from '../core/types.ts'
 import type { FilterCounts } from '../filter/filter-run.ts'
 import type { BalanceOptions, FilterOptions } from '../filter/options.ts'
-import type { FileDigest } from '../store/posix/durable.ts'
 import type { RunManifest } from '../store/run-manifest.ts'
+import type { FileDigest } from '../store/run-store.ts'
 import { VERSION } from '../version.ts'
 import type { CommonOptions } from './options.ts'
+import type { OutputPlace } from './output-files.ts'
 import type { ExportFormat } from './writer.ts'
 
 const EXPORT_RECORD_VERSION = 1
 
 /** What to export, and how. */
-export interface ExportRequest {
+export interface ExportRequest extends OutputPlace {
   readonly runDir: string
-  readonly to: string
-  /** Whether an earlier export at `to` gives way. */
-  readonly overwrite: boolean
   readonly format: ExportFormat
   /** Of a format with dialects; absent: its first. */
   readonly dialect?: string | undefined
@@ -42,13 +40,20 @@ export interface ExportSummary {
   readonly files: Readonly<Record<string, FileDigest>>
 }
 
+/** What is exported, from what. */
+interface ExportSource {
+  readonly request: ExportRequest
+  /** Those that the format has. */
+  readonly options: CommonOptions
+  readonly manifest: RunManifest
+}
+
 /** The record; the recipe is that of the request, which is made for several formats. */
 export function exportRecord(
-  { format, dialect = format.dialects[0], filter, balance, options }: ExportRequest,
-  { boxSupervision }: Pick<CommonOptions, 'boxSupervision'>,
-  manifest: RunManifest,
+  { request, options: { boxSupervision }, manifest }: ExportSource,
   { counts, shards, files }: ExportSummary,
 ): Json {
+  const { format, dialect = format.dialects[0], filter, balance, options } = request
   return JSON.parse(
     JSON.stringify({
       formatVersion: EXPORT_RECORD_VERSION,

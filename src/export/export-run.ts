@@ -9,7 +9,8 @@ import type { SampleDrop } from '../filter/filter.ts'
 import { filterRun, type FilterCounts, type FilteredRun } from '../filter/filter-run.ts'
 import { makeFolder, writeSynced } from '../store/posix/durable.ts'
 import { openManifest } from '../store/run-manifest.ts'
-import { readCommittedShards, type CommittedShard } from '../store/posix/shards.ts'
+import { createPosixStore } from '../store/posix/posix-store.ts'
+import { committedShards, type CommittedShard } from '../store/shards.ts'
 import { categoryPolicy, everyPhrase, orderCategories, type CategoryOf } from './categories.ts'
 import {
   exportRecord,
@@ -39,23 +40,26 @@ export async function exportRun(
   const manifest = await openManifest(runDir)
   // A run may go on meanwhile: every pass must see the same shards.
   const shards: CommittedShard[] = []
-  for await (const shard of readCommittedShards(runDir)) shards.push(shard)
+  for await (const shard of committedShards(createPosixStore(runDir))) shards.push(shard)
   if (shards.length === 0) {
     throw new InputError(`${runDir} has no committed shard yet; label it first`)
   }
   async function* rows(): AsyncGenerator<GroundingRow> {
     for (const shard of shards) {
-      signal.throwIfAborted()
-      yield* shard.rows()
+      for await (const row of shard.rows()) {
+        signal.throwIfAborted()
+        yield row
+      }
     }
   }
   const filtered = await filterRun(rows, filter, balance, manifest.teacher.defaultScore)
   const policy = categoryPolicy(options.categories)
   const vocabulary =
     needsCategories || options.negatives.perImage > 0
-      ? orderCategories(await usedCategories(filtered, policy, signal), options.categories)
+      ? orderCategories(await usedCategories(filtered, policy), options.categories)
       : []
   const naming: Naming = {
+    shards,
     // Inside the format's files they need no place of their own.
     images: format.needsImages ? 'none' : options.images,
     hasCategories: needsCategories,
@@ -63,13 +67,14 @@ export async function exportRun(
     negativesOf: createNegatives(vocabulary, policy, options.negatives),
   }
   const categories = needsCategories ? vocabulary : []
-  return writeFolder(request.to, request.overwrite, async (folder) => {
+  return writeFolder(request, async (folder) => {
     const { dialect = format.dialects[0] } = request
     const writer = createWriter({ folder, manifest, categories, dialect })
-    const outcomes = exportOutcomes(filtered, shards, naming)
-    const written = await writeOutcomes(outcomes, writer, folder, {
-      copiesImages: naming.images === 'copy',
-      signal,
+    const copiesImages = naming.images === 'copy'
+    const written = await writeOutcomes(exportOutcomes(filtered, naming), {
+      folder,
+      writer,
+      copiesImages,
     })
     const counts: ExportCounts = {
       ...withGone(filtered.counts(), written.gone),
@@ -80,22 +85,17 @@ export async function exportRun(
     const { files } = folder
     const planned = manifest.plan.shards
     const summary = { counts, shards: { committed: shards.length, planned }, files }
-    const record = exportRecord(request, options, manifest, summary)
+    const record = exportRecord({ request, options, manifest }, summary)
     await writeSynced(path.join(folder.path, EXPORT_RECORD), `${JSON.stringify(record, null, 2)}\n`)
     return summary
   })
 }
 
 /** From exported samples, so that both passes see the same text. */
-async function usedCategories(
-  filtered: FilteredRun,
-  categoryOf: CategoryOf,
-  signal: AbortSignal,
-): Promise<Set<string>> {
+async function usedCategories(filtered: FilteredRun, categoryOf: CategoryOf): Promise<Set<string>> {
   const used = new Set<string>()
   for await (const filteredSample of filtered.samples()) {
-    signal.throwIfAborted()
-    const sample = toExportSample(filteredSample, '', categoryOf)
+    const sample = toExportSample(filteredSample, { fileName: '', categoryOf })
     for (const { category } of sample?.regions ?? []) used.add(category)
   }
   return used
@@ -113,6 +113,8 @@ type ExportOutcome = {
 
 /** How a filtered sample is called in files. */
 interface Naming {
+  /** Of the run, in order. */
+  readonly shards: readonly CommittedShard[]
   readonly images: CommonOptions['images']
   /** Whether boxes have categories in place of phrases. */
   readonly hasCategories: boolean
@@ -120,11 +122,9 @@ interface Naming {
   readonly negativesOf: DrawNegatives
 }
 
-/** @param shards of the run that the rows come from, in order */
 async function* exportOutcomes(
   filtered: FilteredRun,
-  shards: readonly CommittedShard[],
-  { images, hasCategories, categoryOf, negativesOf }: Naming,
+  { shards, images, hasCategories, categoryOf, negativesOf }: Naming,
 ): AsyncGenerator<ExportOutcome> {
   let at = 0
   for await (const outcome of filtered.outcomes()) {
@@ -135,8 +135,8 @@ async function* exportOutcomes(
     }
     while (row.row >= shards[at]!.commit.rows.end) at++
     const shard = shards[at]!
-    const name = imageName(row, shard, images)
-    const named = toExportSample(outcome, name, categoryOf, negativesOf(row))
+    const fileName = imageName(row, shard, images)
+    const named = toExportSample(outcome, { fileName, categoryOf, negatives: negativesOf(row) })
     if (named === undefined) {
       const gone = { no_category: outcome.regions.length, same_category: 0 }
       yield { row, dropped: 'no_category', gone }
@@ -158,11 +158,16 @@ interface Gone {
   same_category: number
 }
 
+/** Where outcomes go. */
+interface Output {
+  readonly folder: OutputFolder
+  readonly writer: ExportWriter
+  readonly copiesImages: boolean
+}
+
 async function writeOutcomes(
   outcomes: AsyncIterable<ExportOutcome>,
-  writer: ExportWriter,
-  folder: OutputFolder,
-  { copiesImages, signal }: { readonly copiesImages: boolean; readonly signal: AbortSignal },
+  { folder, writer, copiesImages }: Output,
 ): Promise<{ readonly gone: Gone; readonly phrases: number }> {
   const dropped = await folder.create('dropped.jsonl')
   const gone: Gone = { samples: 0, no_category: 0, same_category: 0 }
@@ -171,7 +176,6 @@ async function writeOutcomes(
   let images: ShardImages | undefined
   try {
     for await (const outcome of outcomes) {
-      signal.throwIfAborted()
       const { row } = outcome
       gone.no_category += outcome.gone.no_category
       gone.same_category += outcome.gone.same_category
@@ -205,18 +209,15 @@ async function writeOutcomes(
 
 /** The filter knows nothing of categories. */
 function withGone(counts: FilterCounts, gone: Gone): FilterCounts {
-  const some = <Key extends string>(key: Key, count: number) =>
-    count === 0 ? {} : { [key]: count }
+  const { samples, ...candidates } = gone
+  const some = (dropped: Readonly<Record<string, number>>) =>
+    Object.fromEntries(Object.entries(dropped).filter(([, count]) => count > 0))
   return {
     ...counts,
-    samples: counts.samples - gone.samples,
-    droppedSamples: { ...counts.droppedSamples, ...some('no_category', gone.samples) },
+    samples: counts.samples - samples,
+    droppedSamples: { ...counts.droppedSamples, ...some({ no_category: samples }) },
     regions: counts.regions - gone.no_category - gone.same_category,
-    droppedCandidates: {
-      ...counts.droppedCandidates,
-      ...some('no_category', gone.no_category),
-      ...some('same_category', gone.same_category),
-    },
+    droppedCandidates: { ...counts.droppedCandidates, ...some(candidates) },
   }
 }
 

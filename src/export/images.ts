@@ -5,7 +5,7 @@ import { ConfigError, InputError } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
 import type { StoredImage } from '../store/images-tar.ts'
 import { codeOf, naming } from '../store/posix/durable.ts'
-import { shardName, type CommittedShard } from '../store/posix/shards.ts'
+import { shardName, type CommittedShard } from '../store/shards.ts'
 import type { CommonOptions } from './options.ts'
 
 /**

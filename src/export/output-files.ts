@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs/promises'
 import path from 'node:path'
 import { ConfigError } from '../core/errors.ts'
-import { codeOf, makeFolder, naming, syncFolder, type FileDigest } from '../store/posix/durable.ts'
+import { codeOf, makeFolder, naming, syncFolder } from '../store/posix/durable.ts'
 import { isDead, ownerOf, ownName } from '../store/posix/owner.ts'
+import type { FileDigest } from '../store/run-store.ts'
 
 /** The record of an export, and the sign by which its folder is known to be one, which may be replaced. */
 export const EXPORT_RECORD = 'export.json'
@@ -113,20 +114,25 @@ export class OutputFolder {
   }
 }
 
+/** Where an export goes. */
+export interface OutputPlace {
+  readonly to: string
+  /** Whether an earlier export gives way; nothing else ever does. */
+  readonly overwrite: boolean
+}
+
 /**
  * Runs `write` on a hidden folder beside `to`, which gets its name when it is done. What killed
  * processes of this machine left there is removed.
  *
- * @param overwrite whether an earlier export at `to` gives way; nothing else ever does
  * @throws ConfigError if something is at `to` that may not be replaced
  */
 export async function writeFolder<T>(
-  to: string,
-  overwrite: boolean,
+  place: OutputPlace,
   write: (folder: OutputFolder) => Promise<T>,
 ): Promise<T> {
-  const target = path.resolve(to)
-  await assertReplaceable(target, to, overwrite)
+  const target = path.resolve(place.to)
+  await assertReplaceable(place)
   await removeLeftovers(target)
   const folder = new OutputFolder(ownName(partialName(target)))
   await makeFolder(folder.path)
@@ -134,8 +140,8 @@ export async function writeFolder<T>(
     const result = await write(folder)
     await syncFolder(folder.path)
     // Again: somebody may have written there meanwhile.
-    await assertReplaceable(target, to, overwrite)
-    await replaceFolder(folder.path, target, to)
+    await assertReplaceable(place)
+    await replaceFolder(folder.path, place.to)
     return result
   } catch (error) {
     await folder.discardAll()
@@ -148,7 +154,8 @@ function partialName(target: string): string {
   return path.join(path.dirname(target), `.${path.basename(target)}.partial`)
 }
 
-async function replaceFolder(folder: string, target: string, to: string): Promise<void> {
+async function replaceFolder(folder: string, to: string): Promise<void> {
+  const target = path.resolve(to)
   const old = `${folder}.old`
   const isThere = await exists(target)
   if (isThere) await fs.rename(target, old)
@@ -177,9 +184,9 @@ async function removeLeftovers(target: string): Promise<void> {
   }
 }
 
-async function assertReplaceable(target: string, to: string, overwrite: boolean): Promise<void> {
-  if (!(await exists(target))) return
-  const names = await fs.readdir(target).catch((error: unknown) => {
+async function assertReplaceable({ to, overwrite }: OutputPlace): Promise<void> {
+  if (!(await exists(to))) return
+  const names = await fs.readdir(to).catch((error: unknown) => {
     if (codeOf(error) === 'ENOTDIR') throw new ConfigError(`--to ${to} is a file; name a folder`)
     throw error
   })

@@ -2,7 +2,7 @@
 
 import { GROWS_IN_LOWER_CASE, leadingSpace, pythonStrip } from '../core/python-text.ts'
 import { codePointIndex } from '../core/span.ts'
-import type { Box } from '../core/types.ts'
+import type { Box, GroundingRow } from '../core/types.ts'
 import type { FilteredSample } from '../filter/filter.ts'
 import { normalName } from '../filter/phrase-rules.ts'
 import type { CategoryOf } from './categories.ts'
@@ -49,12 +49,16 @@ export interface ExportSample {
   readonly negatives: readonly string[]
 }
 
+/** What a filtered sample does not say of itself. */
+interface SampleNames
+  extends Pick<ExportSample, 'fileName'>, Partial<Pick<ExportSample, 'negatives'>> {
+  readonly categoryOf: CategoryOf
+}
+
 /** @returns undefined if no region has a category */
 export function toExportSample(
   { row, regions }: FilteredSample,
-  fileName: string,
-  categoryOf: CategoryOf,
-  negatives: readonly string[] = [],
+  { fileName, categoryOf, negatives = [] }: SampleNames,
 ): ExportSample | undefined {
   const leading = leadingSpace(row.caption)
   const caption = pythonStrip(row.caption.replaceAll(GROWS_IN_LOWER_CASE, 'I'))
@@ -71,7 +75,7 @@ export function toExportSample(
   const kept = regions.flatMap(({ phrase, score, box }): ExportRegion[] => {
     const category = categoryOf(normalName(phrases[phrase]!.text), row.phrases[phrase]!.lemma)
     if (category === undefined) return []
-    return [{ phrase, xyxy: fileBox(box, row.width, row.height), score: round(score, 4), category }]
+    return [{ phrase, xyxy: fileBox(box, row), score: round(score, 4), category }]
   })
   if (kept.length === 0 && regions.length > 0) return undefined
   const { key, url, sha256, width, height } = row
@@ -94,7 +98,7 @@ export function withoutTwins(sample: ExportSample): ExportSample {
 }
 
 /** Two decimals, inside the image; a side that rounding or the image's edge made shorter than 1 px grows. */
-function fileBox(box: Box, width: number, height: number): [number, number, number, number] {
+function fileBox(box: Box, { width, height }: GroundingRow): ExportRegion['xyxy'] {
   const [x1, x2] = fileRange(box.x1, box.x2, width)
   const [y1, y2] = fileRange(box.y1, box.y2, height)
   return [x1, y1, x2, y2]

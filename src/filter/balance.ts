@@ -1,8 +1,20 @@
 // The `balance:` section: how often a concept, named by its head lemma, may come in the whole export.
 
 import { createHash } from 'node:crypto'
-import { gateSample, type CountDrop, type FilteredSample, type SampleDrop } from './filter.ts'
+import {
+  gateSample,
+  type CandidateDrop,
+  type CountDrop,
+  type FilteredSample,
+  type SampleDrop,
+} from './filter.ts'
 import type { BalanceOptions, FilterOptions } from './options.ts'
+
+/** Sections of a recipe. */
+export interface FilterRecipe {
+  readonly filter: FilterOptions
+  readonly balance: BalanceOptions
+}
 
 /** @returns the sample, perhaps with fewer regions, or why it goes */
 export type SampleBalance = (
@@ -22,19 +34,19 @@ const keepAll: SampleBalance = (sample) => sample
  */
 export async function surveyBalance(
   samples: () => AsyncIterable<FilteredSample>,
-  filter: FilterOptions,
-  options: BalanceOptions,
+  { filter, balance: options }: FilterRecipe,
 ): Promise<() => SampleBalance> {
   const steps: (() => SampleBalance)[] = []
   const { minCount, phrase, maxPerPhrase, maxSamples, seed } = options
   if (minCount > 1 || phrase !== undefined) {
-    const counts = await countLemmas(samples())
+    const counts = new Map<string, number>()
+    for await (const sample of samples()) countLemmas(sample, counts)
     if (minCount > 1) {
       const isFrequent = (lemma: string) => counts.get(lemma)! >= minCount
-      const drops = { region: 'rare_phrase', sample: 'rare_phrases' } as const
-      steps.push(() => keepRegions(() => isFrequent, filter, drops))
+      const rule = { isKept: isFrequent, region: 'rare_phrase', sample: 'rare_phrases' } as const
+      steps.push(() => keepRegions(rule, filter))
     }
-    if (phrase !== undefined) steps.push(() => drawByLemma(counts, phrase, seed))
+    if (phrase !== undefined) steps.push(() => drawByLemma(counts, { wanted: phrase, seed }))
   }
   if (maxPerPhrase !== undefined) steps.push(() => capLemmas(maxPerPhrase, filter))
   const chain = (): SampleBalance => {
@@ -46,7 +58,13 @@ export async function surveyBalance(
       )
   }
   if (maxSamples === undefined) return steps.length === 0 ? () => keepAll : chain
-  const limit = await limitOfDraw(samples(), chain(), maxSamples, seed)
+  const draws: number[] = []
+  const balance = chain()
+  for await (const sample of samples()) {
+    if (typeof balance(sample) !== 'string') draws.push(drawOf(sample, seed))
+  }
+  // The draw up to which there are enough.
+  const limit = draws.length <= maxSamples ? 1 : Float64Array.from(draws).sort()[maxSamples - 1]!
   steps.push(() => (sample, countDrop) => {
     if (drawOf(sample, seed) <= limit) return sample
     countDrop?.('sample_dropped', sample.regions.length)
@@ -59,36 +77,26 @@ function lemmasOf({ row, regions }: FilteredSample): Set<string> {
   return new Set(regions.map(({ phrase }) => row.phrases[phrase]!.lemma))
 }
 
-async function countLemmas(samples: AsyncIterable<FilteredSample>): Promise<Map<string, number>> {
-  const counts = new Map<string, number>()
-  for await (const sample of samples) {
-    for (const lemma of lemmasOf(sample)) counts.set(lemma, (counts.get(lemma) ?? 0) + 1)
-  }
-  return counts
+function countLemmas(sample: FilteredSample, counts: Map<string, number>): void {
+  for (const lemma of lemmasOf(sample)) counts.set(lemma, (counts.get(lemma) ?? 0) + 1)
+}
+
+/** Which lemmas have regions, and why the others have none. */
+interface LemmaRule {
+  readonly isKept: (lemma: string) => boolean
+  readonly region: CandidateDrop
+  readonly sample: SampleDrop
 }
 
 /** Drops the regions of some lemmas; what is left must still satisfy the rules for a sample. */
-function keepRegions(
-  chooseFor: (sample: FilteredSample) => (lemma: string) => boolean,
-  filter: FilterOptions,
-  drops: { readonly region: 'rare_phrase' | 'common_phrase'; readonly sample: SampleDrop },
-  onKept: (kept: FilteredSample) => void = () => undefined,
-): SampleBalance {
+function keepRegions(rule: LemmaRule, filter: FilterOptions): SampleBalance {
   return (sample, countDrop) => {
     const { row } = sample
-    const isKept = chooseFor(sample)
-    const regions = sample.regions.filter(({ phrase }) => isKept(row.phrases[phrase]!.lemma))
-    countDrop?.(drops.region, sample.regions.length - regions.length)
-    if (regions.length === sample.regions.length) {
-      onKept(sample)
-      return sample
-    }
-    const reason = regions.length === 0 ? drops.sample : gateSample(row, regions, filter)
-    if (reason === undefined) {
-      const kept = { row, regions }
-      onKept(kept)
-      return kept
-    }
+    const regions = sample.regions.filter(({ phrase }) => rule.isKept(row.phrases[phrase]!.lemma))
+    countDrop?.(rule.region, sample.regions.length - regions.length)
+    if (regions.length === sample.regions.length) return sample
+    const reason = regions.length === 0 ? rule.sample : gateSample({ row, regions }, filter)
+    if (reason === undefined) return { row, regions }
     countDrop?.('sample_dropped', regions.length)
     return reason
   }
@@ -96,8 +104,7 @@ function keepRegions(
 
 function drawByLemma(
   counts: ReadonlyMap<string, number>,
-  wanted: number,
-  seed: number,
+  { wanted, seed }: { readonly wanted: number; readonly seed: number },
 ): SampleBalance {
   return (sample, countDrop) => {
     const { row, regions } = sample
@@ -115,30 +122,13 @@ function drawByLemma(
 
 function capLemmas(limit: number, filter: FilterOptions): SampleBalance {
   const counts = new Map<string, number>()
-  const isBelow = (lemma: string) => (counts.get(lemma) ?? 0) < limit
-  const drops = { region: 'common_phrase', sample: 'common_phrases' } as const
-  return keepRegions(
-    () => isBelow,
-    filter,
-    drops,
-    (kept) => {
-      for (const lemma of lemmasOf(kept)) counts.set(lemma, (counts.get(lemma) ?? 0) + 1)
-    },
-  )
-}
-
-/** The draw up to which there are `wanted` samples. */
-async function limitOfDraw(
-  samples: AsyncIterable<FilteredSample>,
-  balance: SampleBalance,
-  wanted: number,
-  seed: number,
-): Promise<number> {
-  const draws: number[] = []
-  for await (const sample of samples) {
-    if (typeof balance(sample) !== 'string') draws.push(drawOf(sample, seed))
+  const isKept = (lemma: string) => (counts.get(lemma) ?? 0) < limit
+  const keep = keepRegions({ isKept, region: 'common_phrase', sample: 'common_phrases' }, filter)
+  return (sample, countDrop) => {
+    const kept = keep(sample, countDrop)
+    if (typeof kept !== 'string') countLemmas(kept, counts)
+    return kept
   }
-  return draws.length <= wanted ? 1 : Float64Array.from(draws).sort()[wanted - 1]!
 }
 
 function drawOf({ row }: FilteredSample, seed: number): number {

@@ -11,7 +11,7 @@ import {
 } from './filter.ts'
 import type { BalanceOptions, FilterOptions } from './options.ts'
 import { surveyScores } from './phrase-share.ts'
-import { leastScoreOf, scoreScaling } from './phrase-rules.ts'
+import { scoreScaling } from './phrase-rules.ts'
 import { createRepeatFinder, readBlockedImages, surveyCaptions, type RowGate } from './repeats.ts'
 
 /** rows = samples + dropped samples; candidates = regions + dropped candidates. */
@@ -54,19 +54,17 @@ export type RowsOf = () => AsyncIterable<GroundingRow>
  */
 export async function filterRun(
   storedRows: RowsOf,
-  filter: FilterOptions,
+  options: FilterOptions,
   balance: BalanceOptions,
   defaultScore: number,
 ): Promise<FilteredRun> {
-  const score = filter.score ?? defaultScore
-  const { perPhraseShare: share, blockedImages, maxCaptionRepeats } = filter
+  const filter = { ...options, score: options.score ?? defaultScore }
+  const { blockedImages, maxCaptionRepeats } = filter
   const scaled = scoreScaling(filter)
   async function* rows(): AsyncGenerator<GroundingRow> {
     for await (const row of storedRows()) yield scaled(row)
   }
-  const own = leastScoreOf(filter)
-  const leastScore = share === undefined ? own : await surveyScores(rows(), score, own, share)
-  const filterSample = createSampleFilter(filter, score, leastScore)
+  const filterSample = createSampleFilter(filter, await surveyScores(rows(), filter))
   const gates: RowGate[] = []
   if (blockedImages !== undefined) {
     gates.push(await readBlockedImages(blockedImages, filter.nearDuplicateBits ?? 0))
@@ -100,7 +98,7 @@ export async function filterRun(
       yield { row, dropped: repeat }
     }
   }
-  const newBalance = await surveyBalance(() => keptOf(unbalanced(new Tally())), filter, balance)
+  const newBalance = await surveyBalance(() => keptOf(unbalanced(new Tally())), { filter, balance })
 
   let tally = new Tally()
   async function* outcomes(): AsyncGenerator<FilteredSample | DroppedSample> {
@@ -123,12 +121,16 @@ async function* keptOf(
 }
 
 class Tally {
-  #rows = 0
-  #samples = 0
-  #candidates = 0
-  #regions = 0
   readonly #droppedSamples: Partial<Record<SampleDrop, number>> = {}
   readonly #droppedCandidates: Partial<Record<CandidateDrop, number>> = {}
+  readonly #counts = {
+    rows: 0,
+    samples: 0,
+    droppedSamples: this.#droppedSamples,
+    candidates: 0,
+    regions: 0,
+    droppedCandidates: this.#droppedCandidates,
+  }
 
   readonly candidate = (reason: CandidateDrop, count: number): void => {
     if (count === 0) return
@@ -136,25 +138,18 @@ class Tally {
   }
 
   outcome(outcome: FilteredSample | DroppedSample): void {
-    this.#rows++
-    this.#candidates += outcome.row.candidates.length
+    this.#counts.rows++
+    this.#counts.candidates += outcome.row.candidates.length
     if ('dropped' in outcome) {
       const reason = outcome.dropped
       this.#droppedSamples[reason] = (this.#droppedSamples[reason] ?? 0) + 1
     } else {
-      this.#samples++
-      this.#regions += outcome.regions.length
+      this.#counts.samples++
+      this.#counts.regions += outcome.regions.length
     }
   }
 
   counts(): FilterCounts {
-    return {
-      rows: this.#rows,
-      samples: this.#samples,
-      droppedSamples: { ...this.#droppedSamples },
-      candidates: this.#candidates,
-      regions: this.#regions,
-      droppedCandidates: { ...this.#droppedCandidates },
-    }
+    return structuredClone(this.#counts)
   }
 }

@@ -3,7 +3,7 @@
 import { boxArea, boxHeight, boxWidth, clipBox } from '../core/box.ts'
 import type { Box, Candidate, GroundingRow } from '../core/types.ts'
 import { nms } from './nms.ts'
-import type { FilterOptions } from './options.ts'
+import type { FilterOptions, ScoredFilter } from './options.ts'
 import { leastScoreOf, nestedPhrases, phraseAdmission, type LeastScore } from './phrase-rules.ts'
 
 /** A candidate that the filter kept. */
@@ -65,40 +65,43 @@ export type CountDrop = (reason: CandidateDrop, count: number) => void
 /** @returns the sample with its regions, or why it goes */
 export type SampleFilter = (row: GroundingRow, countDrop?: CountDrop) => FilteredSample | SampleDrop
 
-/**
- * @param score least score for the first pass, where no other holds
- * @param leastScore of single phrases; default: what the options say
- */
+/** A row while it is filtered. */
+interface Judged {
+  readonly row: GroundingRow
+  readonly options: ScoredFilter
+  readonly leastScore: LeastScore
+  readonly countDrop: CountDrop
+}
+
+/** @param leastScore of single phrases; default: what the options say */
 export function createSampleFilter(
-  options: FilterOptions,
-  score: number,
+  options: ScoredFilter,
   leastScore: LeastScore = leastScoreOf(options),
 ): SampleFilter {
   const isAdmitted = phraseAdmission(options)
   return (row, countDrop = () => undefined) => {
     const admitted = row.phrases.map(isAdmitted)
-    const usable = usableBoxes(row, admitted, options, countDrop)
-    const passed = passCandidates(row, usable, options, score, leastScore)
+    const judged = { row, options, leastScore, countDrop }
+    const usable = usableBoxes(judged, admitted)
+    const passed = passCandidates(judged, usable)
     countDrop('score', usable.length - passed.length)
-    const regions = suppress(row, passed, options, countDrop)
-    const reason = gateSample(row, regions, options, admitted.filter(Boolean).length)
+    const regions = suppress(judged, passed)
+    const reason = gateSample({ row, regions, admitted: admitted.filter(Boolean).length }, options)
     if (reason === undefined) return { row, regions }
     countDrop('sample_dropped', regions.length)
     return reason
   }
 }
 
-/**
- * The rules about a sample as a whole.
- *
- * @param phraseCount phrases that could have had a box
- * @returns why it goes, or undefined if it stays
- */
+interface GatedSample extends FilteredSample {
+  /** Phrases that could have had a box; absent: all. */
+  readonly admitted?: number
+}
+
+/** The rules about a sample as a whole. @returns why it goes, or undefined if it stays */
 export function gateSample(
-  row: GroundingRow,
-  regions: readonly KeptRegion[],
+  { row, regions, admitted = row.phrases.length }: GatedSample,
   { minBoxesPerImage, minPhrases, imageHasScore, groundedShare }: FilterOptions,
-  phraseCount = row.phrases.length,
 ): SampleDrop | undefined {
   const grounded = new Set(regions.map(({ phrase }) => phrase)).size
   if (regions.length < minBoxesPerImage) return 'too_few_boxes'
@@ -106,7 +109,7 @@ export function gateSample(
   if (imageHasScore !== undefined && !regions.some(({ score }) => reaches(score, imageHasScore))) {
     return 'image_score'
   }
-  const share = phraseCount === 0 ? 0 : grounded / phraseCount
+  const share = admitted === 0 ? 0 : grounded / admitted
   return share < groundedShare ? 'grounded_share' : undefined
 }
 
@@ -116,10 +119,8 @@ function reaches(score: number, least: number): boolean {
 }
 
 function usableBoxes(
-  row: GroundingRow,
+  { row, options: { box: rules }, countDrop }: Judged,
   admitted: readonly boolean[],
-  { box: rules }: FilterOptions,
-  countDrop: CountDrop,
 ): Candidate[] {
   return row.candidates.flatMap((candidate) => {
     const clipped = clipBox(candidate.box, row.width, row.height)
@@ -152,18 +153,16 @@ interface Passed extends Candidate {
 
 /** Candidates above the first score, and above the later ones for phrases that have none yet. */
 function passCandidates(
-  row: GroundingRow,
+  { row, options: { score, passes, nms: rule }, leastScore }: Judged,
   candidates: readonly Candidate[],
-  { passes, nms: rule }: FilterOptions,
-  score: number,
-  leastScore: LeastScore,
 ): Passed[] {
   const passed: Passed[] = []
   const grounded = new Set<number>()
   for (const pass of [{ score, iou: undefined }, ...passes]) {
     const found = candidates.filter(
       (one) =>
-        !grounded.has(one.phrase) && reaches(one.score, leastScore(row, one.phrase, pass.score)),
+        !grounded.has(one.phrase) &&
+        reaches(one.score, leastScore(row.phrases[one.phrase]!, pass.score)),
     )
     for (const { phrase } of found) grounded.add(phrase)
     passed.push(...found.map((one) => ({ ...one, iou: pass.iou ?? rule.iou })))
@@ -172,12 +171,7 @@ function passCandidates(
 }
 
 /** The rules that compare boxes with each other; by phrase, then by score descending. */
-function suppress(
-  row: GroundingRow,
-  passed: readonly Passed[],
-  options: FilterOptions,
-  countDrop: CountDrop,
-): KeptRegion[] {
+function suppress({ row, options, countDrop }: Judged, passed: readonly Passed[]): KeptRegion[] {
   const { bestLabelPerBox, nested, maxBoxesPerPhrase, maxBoxesPerImage } = options
   let kept = [...passed].sort(byScore)
   const keep = (reason: CandidateDrop, next: Passed[]) => {
@@ -187,7 +181,10 @@ function suppress(
   if (bestLabelPerBox) keep('other_label', firstPerBox(kept))
   keep('nms', suppressOverlaps(kept, options.nms.scope))
   if (nested !== 'keep') {
-    const gone = nestedPhrases(row, new Set(kept.map(({ phrase }) => phrase)), nested)
+    const gone = nestedPhrases(
+      new Map(kept.map(({ phrase }) => [phrase, row.phrases[phrase]!])),
+      nested,
+    )
     keep(
       'nested_phrase',
       kept.filter(({ phrase }) => !gone.has(phrase)),

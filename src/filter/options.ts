@@ -114,6 +114,9 @@ export const filterOptionsSchema = z
 /** Parsed. */
 export type FilterOptions = z.output<typeof filterOptionsSchema>
 
+/** With the teacher's score where none was set. */
+export type ScoredFilter = FilterOptions & { readonly score: number }
+
 /** `balance:`, with defaults. */
 export const balanceOptionsSchema = z.strictObject({
   /** Regions go whose head lemma is in fewer samples. */

@@ -9,7 +9,7 @@ export function normalName(text: string): string {
 }
 
 /** Least score of a phrase, given the one that holds for all. */
-export type LeastScore = (row: GroundingRow, phrase: number, score: number) => number
+export type LeastScore = (phrase: Phrase, score: number) => number
 
 /** What stands around a phrase's head noun. */
 export type PhraseType = keyof FilterOptions['perTypeScore']
@@ -41,16 +41,12 @@ export function leastScoreOf({ perPhraseScore, perTypeScore }: FilterOptions): L
     Object.entries(perPhraseScore).map(([text, score]) => [normalName(text), score]),
   )
   const hasTypes = Object.values(perTypeScore).some((one) => one !== undefined)
-  if (scores.size === 0 && !hasTypes) return (_row, _phrase, score) => score
-  return (row, index, score) => {
-    const phrase = row.phrases[index]!
-    return (
-      scores.get(normalName(phrase.text)) ??
-      scores.get(phrase.lemma) ??
-      (hasTypes ? perTypeScore[phraseType(phrase)] : undefined) ??
-      score
-    )
-  }
+  if (scores.size === 0 && !hasTypes) return (_phrase, score) => score
+  return (phrase, score) =>
+    scores.get(normalName(phrase.text)) ??
+    scores.get(phrase.lemma) ??
+    (hasTypes ? perTypeScore[phraseType(phrase)] : undefined) ??
+    score
 }
 
 /** @returns the row with the scores that the filter goes by */
@@ -89,19 +85,13 @@ export function phraseAdmission({
   }
 }
 
-/**
- * Phrases of the set that lie inside another of the set.
- *
- * @param phrases indices into the row's phrases
- */
+/** Keys of phrases that lie inside another one. */
 export function nestedPhrases(
-  row: GroundingRow,
-  phrases: ReadonlySet<number>,
+  phrases: ReadonlyMap<number, Phrase>,
   by: 'span' | 'text',
 ): Set<number> {
-  const all = [...phrases].map((index) => {
-    const { start, end } = row.phrases[index]!
-    return { index, start, end, name: normalName(row.phrases[index]!.text) }
+  const all = [...phrases].map(([index, { start, end, text }]) => {
+    return { index, start, end, name: normalName(text) }
   })
   const isInside = (a: (typeof all)[number], b: (typeof all)[number]) =>
     (b.start <= a.start && a.end <= b.end && b.end - b.start > a.end - a.start) ||

@@ -1,40 +1,38 @@
 // `filter.perPhraseShare`: a threshold per head lemma that keeps the same share of each one's boxes.
 
 import type { GroundingRow } from '../core/types.ts'
-import type { LeastScore } from './phrase-rules.ts'
+import type { ScoredFilter } from './options.ts'
+import { leastScoreOf, type LeastScore } from './phrase-rules.ts'
 
 const HISTOGRAM_BINS = 1000
 
 /**
- * The score, per head lemma, above which the wanted share of its candidates lies, to 0.001.
- *
- * Memory: 4 KB per head lemma.
- *
- * @param score least score of the candidates that count
- * @param base what a phrase needs anyway
+ * What single phrases need: with a share wanted also the score, per head lemma, above which that share of
+ * its candidates lies, to 0.001. Memory: 4 KB per head lemma then.
  */
 export async function surveyScores(
   rows: AsyncIterable<GroundingRow>,
-  score: number,
-  base: LeastScore,
-  share: number,
+  filter: ScoredFilter,
 ): Promise<LeastScore> {
+  const { score: least, perPhraseShare: share } = filter
+  const base = leastScoreOf(filter)
+  if (share === undefined) return base
   const histograms = new Map<string, Uint32Array>()
   for await (const row of rows) {
-    for (const candidate of row.candidates) {
-      if (candidate.score < Math.fround(base(row, candidate.phrase, score))) continue
-      const { lemma } = row.phrases[candidate.phrase]!
+    for (const { phrase: index, score } of row.candidates) {
+      const phrase = row.phrases[index]!
+      if (score < Math.fround(base(phrase, least))) continue
+      const { lemma } = phrase
       let histogram = histograms.get(lemma)
       if (histogram === undefined) {
         histogram = new Uint32Array(HISTOGRAM_BINS + 1)
         histograms.set(lemma, histogram)
       }
-      histogram[Math.floor(candidate.score * HISTOGRAM_BINS)]!++
+      histogram[Math.floor(score * HISTOGRAM_BINS)]!++
     }
   }
   const scores = new Map([...histograms].map(([lemma, bins]) => [lemma, scoreOfShare(bins, share)]))
-  return (row, phrase, common) =>
-    Math.max(base(row, phrase, common), scores.get(row.phrases[phrase]!.lemma) ?? 0)
+  return (phrase, common) => Math.max(base(phrase, common), scores.get(phrase.lemma) ?? 0)
 }
 
 function scoreOfShare(bins: Uint32Array, share: number): number {

@@ -16,14 +16,10 @@ export interface HostFailures {
 /** Hosts that are told apart; rows of any further ones are not counted. Bounds memory. */
 const MAX_HOSTS = 200_000
 
-/**
- * @param most hosts in the answer, those with most lost rows first
- * @throws InputError if the rejects of a shard cannot be read
- */
+/** Those with most lost rows first. @throws InputError if the rejects of a shard cannot be read */
 export async function readHostFailures(
   store: RunStore,
   commits: readonly CommitRecord[],
-  most: number,
 ): Promise<HostFailures[]> {
   const hosts = new Map<string, Map<ReasonCode, number>>()
   for (const commit of commits) {
@@ -46,5 +42,4 @@ export async function readHostFailures(
       reasons: Object.fromEntries([...reasons].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))),
     }))
     .sort((a, b) => b.rows - a.rows || (a.host < b.host ? -1 : 1))
-    .slice(0, most)
 }

@@ -3,6 +3,7 @@
 // options mean has numbers of its own.
 
 import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { outputConfig, parseConfig, type Config, type Sections } from '../config.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Json } from '../core/types.ts'
@@ -76,14 +77,12 @@ export function runIdOf(identity: Identity): string {
 
 function withoutDefaults(value: Json, fallback: Json | undefined): Json {
   if (!isObject(value) || !isObject(fallback)) return value
-  const entries = Object.entries(value).filter(([key, item]) => !isEqual(item, fallback[key]))
+  const entries = Object.entries(value).filter(
+    ([key, item]) => !isDeepStrictEqual(item, fallback[key]),
+  )
   return Object.fromEntries(
     entries.map(([key, item]) => [key, withoutDefaults(item, fallback[key])]),
   )
-}
-
-function isEqual(a: Json, b: Json | undefined): boolean {
-  return b !== undefined && canonicalJson(a) === canonicalJson(b)
 }
 
 /** JSON with object keys sorted and without spaces. */

@@ -59,15 +59,14 @@ export interface ConfirmOptions extends HashOptions {
 
 /**
  * @param source identity of the opened source
- * @param mode `auto` leaves out inputs of more than 64 GiB and says so
+ * @param options with the mode `auto` inputs of more than 64 GiB are left out, and that is said
  * @returns hex sha256 by path; undefined if they were left out
  * @throws InputError if a file changes meanwhile or cannot be read
  */
 export async function hashInputs(
   source: Json,
-  mode: RunOptions['hashInputs'],
-  options: HashOptions,
-): Promise<Readonly<Record<string, string>> | undefined> {
+  { mode, ...options }: HashOptions & { readonly mode: RunOptions['hashInputs'] },
+): Promise<Record<string, string> | undefined> {
   const files = localInputs(source)
   if (mode === 'never') return undefined
   const bytes = totalBytes(files)
@@ -103,36 +102,28 @@ async function hashFiles(
     progress.note(`reading the inputs whole: ${gigabytes(done)} of ${gigabytes(total)} GB`)
   }
   const limit = pLimit(FILES_AT_ONCE)
-  const pairs = await limit.map(files, async (file) => {
-    signal.throwIfAborted()
-    return [file.path, await hashFile(file, onBytes, signal)] as const
+  const pairs = await limit.map(files, async ({ path, size, mtime }) => {
+    const hash = createHash('sha256')
+    try {
+      signal.throwIfAborted()
+      const stream = createReadStream(path, { highWaterMark: CHUNK })
+      for await (const chunk of stream as AsyncIterable<Buffer>) {
+        signal.throwIfAborted()
+        hash.update(chunk)
+        onBytes(chunk.length)
+      }
+      const now = await fs.stat(path)
+      if (now.size !== size || now.mtime.toISOString() !== mtime) {
+        throw new InputError(`${path} changed while it was read`)
+      }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (error instanceof InputError) throw error
+      throw new InputError(`cannot read ${path}: ${messageOf(error)}`, { cause: error })
+    }
+    return [path, hash.digest('hex')] as const
   })
   return Object.fromEntries(pairs)
-}
-
-async function hashFile(
-  { path, size, mtime }: InputFile,
-  onBytes: (count: number) => void,
-  signal: AbortSignal,
-): Promise<string> {
-  const hash = createHash('sha256')
-  try {
-    const stream = createReadStream(path, { highWaterMark: CHUNK })
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      signal.throwIfAborted()
-      hash.update(chunk)
-      onBytes(chunk.length)
-    }
-    const now = await fs.stat(path)
-    if (now.size !== size || now.mtime.toISOString() !== mtime) {
-      throw new InputError(`${path} changed while it was read`)
-    }
-  } catch (error) {
-    signal.throwIfAborted()
-    if (error instanceof InputError) throw error
-    throw new InputError(`cannot read ${path}: ${messageOf(error)}`, { cause: error })
-  }
-  return hash.digest('hex')
 }
 
 /**
@@ -173,18 +164,10 @@ export async function confirmInputs(
         `${inputs[path]}); choose another --out, or restore it`,
     )
   }
-  return { ...identity, source: withTimes(identity.source, before, hashes) }
-}
-
-function withTimes(
-  source: Json,
-  before: ReadonlyMap<string, InputFile>,
-  confirmed: Readonly<Record<string, string>>,
-): Json {
-  const files = filesOf(source).map((file) => {
+  const sameFiles = filesOf(identity.source).map((file) => {
     const { path } = file
-    const known = typeof path === 'string' && path in confirmed ? before.get(path) : undefined
+    const known = typeof path === 'string' && path in hashes ? before.get(path) : undefined
     return known === undefined ? file : { ...file, mtime: known.mtime }
   })
-  return { ...(source as Readonly<Record<string, Json>>), files }
+  return { ...identity, source: { ...(identity.source as object), files: sameFiles } }
 }

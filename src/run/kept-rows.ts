@@ -1,8 +1,8 @@
 // What a new version of a shard takes over from the one before.
 
 import { retryOf, type ReasonCode, type Reject } from '../core/reasons.ts'
-import type { GroundingRow, ImageFormat } from '../core/types.ts'
-import { formatOf, type StoredImage } from '../store/images-tar.ts'
+import type { GroundingRow } from '../core/types.ts'
+import type { StoredImage } from '../store/images-tar.ts'
 import type { CommittedShard } from '../store/shards.ts'
 
 /** Rows of the version before. */
@@ -32,7 +32,7 @@ export async function readKept(shard: CommittedShard): Promise<KeptRows> {
 /** Hands out the images of the version before, in row order, up to a key at a time. */
 export interface KeptImages {
   /** @param before a key that is not among them; absent: all that are left */
-  take(before?: string): AsyncIterable<StoredImage & { readonly format: ImageFormat }>
+  take(before?: string): AsyncIterable<StoredImage>
   close(): Promise<void>
 }
 
@@ -47,7 +47,7 @@ export function createKeptImages(images: AsyncIterable<StoredImage>): KeptImages
         if (next === undefined || (before !== undefined && next.key > before)) return
         const image = next
         next = undefined
-        yield { ...image, format: formatOf(image) }
+        yield image
       }
     },
     close: async () => {

@@ -17,45 +17,47 @@ const MAX_FAILURES_IN_A_ROW = 20
 const POLL_CLAIMS_MS = 1_000
 
 /** What the shards of a run share, and who is told. */
-interface Shared {
+export interface LabelWork {
   readonly tools: Omit<ShardTools, 'onRow'>
   readonly progress: Progress
   /** A request to stop, which lets a shard end that can end soon. */
   readonly signal: AbortSignal
+  /**
+   * Gets the record of every shard, whoever made it; a shard that has one already is taken to its next
+   * version.
+   */
+  readonly commits: Map<number, CommitRecord>
+}
+
+interface Shared extends LabelWork {
   /** Aborted by one worker's fatal error: the others stop at once. */
   readonly fatal: AbortSignal
+  /** Records that were there before. */
+  readonly earlier: ReadonlyMap<number, CommitRecord>
 }
 
 /**
  * Labels shards until all are committed, by this process or another. Shards that fail are left out;
  * they are for the next run.
  *
- * @param commits gets the record of every shard, whoever made it; a shard that has one already is
- *   taken to its next version
  * @throws FatalError; the signal's reason once what was in flight has ended or stopped
  */
-export async function labelShards(
-  open: readonly Shard[],
-  tools: Omit<ShardTools, 'onRow'>,
-  progress: Progress,
-  signal: AbortSignal,
-  commits: Map<number, CommitRecord>,
-): Promise<void> {
+export async function labelShards(open: readonly Shard[], labelling: LabelWork): Promise<void> {
+  const { tools, progress, signal, commits } = labelling
   const fatal = new AbortController()
   const either = AbortSignal.any([signal, fatal.signal])
   setMaxListeners(0, fatal.signal, signal, either) // one listener per shard in flight
-  const shared: Shared = { tools, progress, signal, fatal: fatal.signal }
+  const shared: Shared = { ...labelling, fatal: fatal.signal, earlier: new Map(commits) }
   const waiting = [...open]
-  const earlier = new Map(commits)
   const failures = new Failures(tools.store, progress)
 
   const work = async () => {
     for (;;) {
-      const claimed = await claimNext(waiting, tools.store, either)
+      const claimed = await claimNext(waiting, { store: tools.store, signal: either })
       if (claimed === undefined) return
       const { shard, release } = claimed
       try {
-        commits.set(shard.id, await commitShard(shard, shared, earlier.get(shard.id)))
+        commits.set(shard.id, await commitShard(shard, shared))
         failures.inARow = 0
       } catch (error) {
         if (error instanceof FatalError) throw error
@@ -79,26 +81,21 @@ export async function labelShards(
 }
 
 /** The record of a claimed shard, which another process may have made before. */
-async function commitShard(
-  shard: Shard,
-  shared: Shared,
-  earlier: CommitRecord | undefined,
-): Promise<CommitRecord> {
+async function commitShard(shard: Shard, shared: Shared): Promise<CommitRecord> {
   const { store } = shared.tools
   const found = await findCommit(store, shard.id)
-  if (found !== undefined && found.version > (earlier?.version ?? 0)) {
+  if (found !== undefined && found.version > (shared.earlier.get(shard.id)?.version ?? 0)) {
     shared.progress.advance(shard.end - shard.start)
     return found
   }
-  const record = (await label(shard, shared, earlier)) ?? (await findCommit(store, shard.id))
+  const record = (await label(shard, shared)) ?? (await findCommit(store, shard.id))
   if (record === undefined) throw new ShardError('published by another process, then removed')
   return record
 }
 
 async function label(
   shard: Shard,
-  { tools, progress, signal, fatal }: Shared,
-  earlier: CommitRecord | undefined,
+  { tools, progress, signal, fatal, earlier }: Shared,
 ): Promise<CommitRecord | undefined> {
   const drained = drain(signal, shard.end - shard.start)
   let done = 0
@@ -109,7 +106,7 @@ async function label(
   }
   try {
     const either = AbortSignal.any([fatal, drained.signal])
-    return await runShard(shard, { ...tools, onRow }, either, earlier)
+    return await runShard(shard, { ...tools, onRow }, either, earlier.get(shard.id))
   } catch (error) {
     progress.advance(-done)
     throw error
@@ -169,8 +166,7 @@ class Failures {
  */
 async function claimNext(
   waiting: Shard[],
-  store: RunStore,
-  signal: AbortSignal,
+  { store, signal }: { readonly store: RunStore; readonly signal: AbortSignal },
 ): Promise<{ shard: Shard; release: Release } | undefined> {
   for (let tries = 0; !signal.aborted; tries++) {
     const shard = waiting.shift()

@@ -12,7 +12,6 @@ import { readCommits } from '../store/shards.ts'
 import { identifyRun } from './identity.ts'
 import type { ConfirmOptions } from './input-hashes.ts'
 import { findRun } from './open-run.ts'
-import type { Progress } from './progress.ts'
 import { label, sweep, withModels, withSource } from './run.ts'
 
 /** What `retry-failed` changed. */
@@ -34,16 +33,14 @@ export interface RetryResult {
 export async function retryFailed(
   config: Config,
   runDir: string,
-  progress: Progress,
-  signal: AbortSignal,
-  { verifyInputs = false }: { readonly verifyInputs?: boolean } = {},
+  options: ConfirmOptions,
 ): Promise<RetryResult> {
   const store = createPosixStore(runDir)
   const commits = await readCommits(store)
   const before = commits.filter((commit) => retryable(commit) > 0)
   const rows = before.reduce((sum, commit) => sum + retryable(commit), 0)
   const after = new Map(before.map((commit) => [commit.shard, commit]))
-  if (rows > 0) await labelAgain(config, store, after, rows, { verifyInputs, progress, signal })
+  if (rows > 0) await labelAgain({ config, store, commits: after, rows }, options)
 
   const left: Partial<Record<ReasonCode, number>> = {}
   for (const { reasons } of after.values()) {
@@ -60,26 +57,29 @@ export async function retryFailed(
   }
 }
 
-/** @param commits gets the new versions */
-async function labelAgain(
-  config: Config,
-  store: RunStore,
-  commits: Map<number, CommitRecord>,
-  rows: number,
-  options: ConfirmOptions,
-): Promise<void> {
+interface Retry {
+  readonly config: Config
+  readonly store: RunStore
+  /** Gets the new versions. */
+  readonly commits: Map<number, CommitRecord>
+  readonly rows: number
+}
+
+async function labelAgain(retry: Retry, options: ConfirmOptions): Promise<void> {
+  const { config, store, commits, rows } = retry
   const { progress, signal } = options
-  await withSource(config, signal, async (source) => {
+  await withSource({ config, signal }, async (source) => {
     const manifest = await findRun(store, await identifyRun(config, source), options)
     if (manifest === undefined) throw new ConfigError(`${store.location} holds no run`)
     const plan = await readPlan(store, manifest.runId)
     const shards = plan.filter(({ id }) => commits.has(id))
     await store.prepare()
     await sweep(store, commits)
-    await withModels(config, progress, async (models) => {
+    await withModels({ config, progress }, async (models) => {
       progress.note(`${rows} rows of ${shards.length} shards are tried again`)
       progress.begin(rows, 0)
-      await label({ config, source, ...models, manifest, store, progress }, shards, commits, signal)
+      const work = { store, progress, signal, commits }
+      await label(shards, { config, source, ...models, manifest, ...work })
     })
   })
 }

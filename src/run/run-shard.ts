@@ -46,6 +46,7 @@ interface Labelling {
   readonly accounts: ShardAccounts
   readonly files: ShardFiles
   readonly timed: StageClock['timed']
+  readonly signal: AbortSignal
 }
 
 /** A caption with phrases; nothing fetched yet. */
@@ -88,7 +89,7 @@ export async function runShard(
   const files = new ShardFiles(attempt, kept)
   const { stageSeconds, timed } = startClock()
   try {
-    await labelRows({ shard, tools, kept, journal, accounts, files, timed }, either)
+    await labelRows({ shard, tools, kept, journal, accounts, files, timed, signal: either })
     if (!accounts.hasChanged()) {
       await files.abort()
       await attempt.discard()
@@ -150,24 +151,21 @@ function startClock(): StageClock {
 }
 
 /** Every row of the shard that is not kept, to its end. */
-async function labelRows(labelling: Labelling, signal: AbortSignal): Promise<void> {
-  const { shard, tools, kept, journal, accounts, files, timed } = labelling
+async function labelRows(labelling: Labelling): Promise<void> {
+  const { shard, tools, kept, journal, accounts, files, timed, signal } = labelling
   const read = tools.source.read(shard, signal)
   const rows = kept === undefined ? read : onlyRows(read, kept.retried)
-  const images = loadShardImages(
-    phrasedRows(rows, labelling, signal),
-    {
-      images: tools.images,
-      journal,
-      options: tools.options,
-      kept: kept?.rows ?? [],
-      onError: (row, error) => {
-        accounts.rejectError(row.row, referenceOf(row.image), error)
-      },
-      timed,
+  const images = loadShardImages(phrasedRows(rows, labelling), {
+    images: tools.images,
+    journal,
+    options: tools.options,
+    kept: kept?.rows ?? [],
+    onError: ({ row, image }, error) => {
+      accounts.rejectError({ row, url: referenceOf(image) }, error)
     },
+    timed,
     signal,
-  )
+  })
   for await (const grounding of tools.teacher.groundShard(
     storedSamples(images, labelling),
     signal,
@@ -177,7 +175,7 @@ async function labelRows(labelling: Labelling, signal: AbortSignal): Promise<voi
     const key = keyOf(shard, row)
     if ('error' in grounding) {
       files.forgetImage(key)
-      accounts.rejectError(row, url, grounding.error)
+      accounts.rejectError(grounding.sample, grounding.error)
       continue
     }
     const { candidates, droppedPhrases } = grounding
@@ -192,8 +190,7 @@ async function labelRows(labelling: Labelling, signal: AbortSignal): Promise<voi
 
 async function* phrasedRows(
   items: AsyncIterable<SourceRow | SourceReject>,
-  { tools, accounts, timed }: Labelling,
-  signal: AbortSignal,
+  { tools, accounts, timed, signal }: Labelling,
 ): AsyncGenerator<PhrasedRow> {
   const extract = async (batch: readonly (SourceRow | SourceReject)[]) => {
     const rows = batch.filter((item): item is SourceRow => !('code' in item))
@@ -204,19 +201,20 @@ async function* phrasedRows(
   for await (const { batch, results } of mapOrdered(batches(items), 2, extract)) {
     for (const item of batch) {
       if ('code' in item) {
-        accounts.reject(item.row, item.code, item.detail, { url: item.url })
+        accounts.reject(item)
         continue
       }
+      const { row } = item
       const url = referenceOf(item.image)
-      const result = results.get(item.row)!
+      const result = results.get(row)!
       if ('code' in result) {
-        accounts.reject(item.row, result.code, result.detail, { url: url ?? undefined })
+        accounts.reject({ row, code: result.code, detail: result.detail, url: url ?? undefined })
         continue
       }
       const { caption, phrases } = result
       const repeated = checkRepeats(caption)
       if (repeated === undefined) yield { ...item, caption, phrases }
-      else accounts.rejectError(item.row, url, repeated)
+      else accounts.rejectError({ row, url }, repeated)
     }
   }
 }
@@ -226,26 +224,23 @@ async function* storedSamples(
   images: AsyncIterable<RowImage<PhrasedRow>>,
   { shard, tools, files, timed }: Labelling,
 ): AsyncGenerator<Sample> {
+  const { storeImages } = tools.options
   for await (const { row: phrased, checked, read } of images) {
     const { row, image, caption, phrases, extra } = phrased
     const { reencoded, input, ...facts } = checked
     if (input === undefined) throw new TypeError('the image loader does not fit images')
-    if (isStored(image, reencoded !== undefined, tools.options)) {
+    // A local file is referred to in place, unless its pixels lie another way than the boxes say.
+    const isInPlace = image.kind === 'file' && reencoded === undefined
+    if (storeImages === 'always' || (storeImages === 'auto' && !isInPlace)) {
       await timed('store', async () => {
         const bytes = await read()
-        await files.storeImage(keyOf(shard, row), facts.format, bytes)
+        await files.storeImage({ key: keyOf(shard, row), format: facts.format, bytes })
         void dropped(bytes.length)
       })
     }
     const optional = extra === undefined ? {} : { extra }
     yield { row, url: referenceOf(image), caption, phrases, input, facts, ...optional }
   }
-}
-
-/** A local file is referred to in place, unless its pixels lie another way than the boxes say. */
-function isStored(image: ImageRef, isReencoded: boolean, { storeImages }: RunOptions): boolean {
-  const isInPlace = image.kind === 'file' && !isReencoded
-  return storeImages === 'always' || (storeImages === 'auto' && !isInPlace)
 }
 
 function referenceOf(image: ImageRef): string | null {

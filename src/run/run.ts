@@ -16,7 +16,7 @@ import { readCommits } from '../store/shards.ts'
 import { openUrlDigest } from '../store/url-digest.ts'
 import { openTeacher } from '../teacher/open-teacher.ts'
 import type { Teacher } from '../teacher/teacher.ts'
-import { labelShards } from './label-shards.ts'
+import { labelShards, type LabelWork } from './label-shards.ts'
 import { identifyRun } from './identity.ts'
 import { hashInputs, type ConfirmOptions } from './input-hashes.ts'
 import { beginRun, findRun, planShards, type Plan } from './open-run.ts'
@@ -39,7 +39,7 @@ export async function runDataset(
   { verifyInputs = false }: { readonly verifyInputs?: boolean } = {},
 ): Promise<RunSummary> {
   const store = createPosixStore(runDir)
-  return withSource(config, signal, async (source) => {
+  return withSource({ config, signal }, async (source) => {
     const run = await identifyRun(config, source)
     const stored = await findRun(store, run, { verifyInputs, progress, signal })
     let shards: readonly Shard[] | undefined
@@ -56,13 +56,13 @@ export async function runDataset(
     // A disk that refuses and a teacher that does not run are found before there is a run to repair.
     await store.prepare()
     await sweep(store, commits)
-    return withModels(config, progress, async (models) => {
+    return withModels({ config, progress }, async (models) => {
       let manifest = stored
       if (manifest === undefined) {
         progress.note('planning shards')
         const plan = await planShards(config, source, signal)
         const { hashInputs: mode } = config.run
-        const inputs = await hashInputs(source.identity, mode, { progress, signal })
+        const inputs = await hashInputs(source.identity, { mode, progress, signal })
         manifest = await beginRun(store, run, { ...plan, inputs })
         shards = plan.shards
       }
@@ -71,7 +71,8 @@ export async function runDataset(
         progress.note(`resuming: ${commits.size} of ${manifest.plan.shards} shards are committed`)
       }
       progress.begin(manifest.plan.rows, committedRows(commits))
-      await label({ config, source, ...models, manifest, store, progress }, open, commits, signal)
+      const work = { store, progress, signal, commits }
+      await label(open, { config, source, ...models, manifest, ...work })
       return summarize(manifest, [...commits.values()])
     })
   })
@@ -93,8 +94,7 @@ export async function sweep(
 
 /** Opens the teacher while the phrase threads load their words; closes both, and the progress. */
 export async function withModels<T>(
-  config: Config,
-  progress: Progress,
+  { config, progress }: Pick<Labelling, 'config' | 'progress'>,
   use: (models: Pick<Labelling, 'extractor' | 'teacher'>) => Promise<T>,
 ): Promise<T> {
   const extractor = createPhraseExtractor(config.caption, config.phrases, config.run.phraseThreads)
@@ -129,7 +129,7 @@ export async function planDataset(
   options: ConfirmOptions,
 ): Promise<DryRun> {
   const { signal } = options
-  return withSource(config, signal, async (source) => {
+  return withSource({ config, signal }, async (source) => {
     const run = await identifyRun(config, source)
     const stored = await findRun(createPosixStore(runDir), run, options)
     const plan = await planShards(config, source, signal)
@@ -140,10 +140,10 @@ export async function planDataset(
 
 /** @throws ConfigError or InputError if the dataset cannot be opened */
 export async function withSource<T>(
-  { source: options, fetch }: Config,
-  signal: AbortSignal,
+  { config, signal }: Pick<Labelling, 'config' | 'signal'>,
   use: (source: CaptionSource) => Promise<T>,
 ): Promise<T> {
+  const { source: options, fetch } = config
   if (options === undefined) throw new ConfigError('source: missing; name the dataset to label')
   const source = await openSource(options, signal, { fetch })
   try {
@@ -153,51 +153,34 @@ export async function withSource<T>(
   }
 }
 
-interface Labelling {
+interface Labelling extends Omit<LabelWork, 'tools'> {
   readonly config: Config
   readonly source: CaptionSource
   readonly extractor: PhraseExtractor
   readonly teacher: Teacher
   readonly manifest: RunManifest
   readonly store: RunStore
-  readonly progress: Progress
 }
 
-/**
- * Opens what fetches images, and labels the shards.
- *
- * @param commits as for `labelShards`
- */
-export async function label(
-  { config, source, extractor, teacher, manifest, store, progress }: Labelling,
-  shards: readonly Shard[],
-  commits: Map<number, CommitRecord>,
-  signal: AbortSignal,
-): Promise<void> {
+/** Opens what fetches images, and labels the shards. */
+export async function label(shards: readonly Shard[], labelling: Labelling): Promise<void> {
+  const { config, source, extractor, teacher, manifest, store, ...work } = labelling
   // A run without lists has no key.
   const digestUrl = mayMatch(config.fetch) ? await openUrlDigest(store) : () => ''
   const hooks = await loadHooks(config.fetch, digestUrl)
   const images = createImageLoader(config, { hooks, input: teacher.input })
   const { runId } = manifest
-  const { maxRepeats } = config.caption
-  const tools = {
-    store,
-    runId,
-    options: config.run,
-    maxRepeats,
-    source,
-    extractor,
-    images,
-    teacher,
-    digestUrl,
-  }
+  const { run: options, caption } = config
+  const { maxRepeats } = caption
+  const shared = { store, source, extractor, images, teacher, digestUrl }
+  const tools = { runId, options, maxRepeats, ...shared }
   const startedAt = performance.now()
   const busyBefore = teacher.busySeconds
   try {
-    await labelShards(shards, tools, progress, signal, commits)
+    await labelShards(shards, { tools, ...work })
     const seconds = (performance.now() - startedAt) / 1000
     const percent = Math.round((100 * (teacher.busySeconds - busyBefore)) / seconds)
-    progress.note(`the teacher ran ${percent} % of the time`, { teacherBusyPercent: percent })
+    work.progress.note(`the teacher ran ${percent} % of the time`, { teacherBusyPercent: percent })
   } finally {
     await images.close()
   }

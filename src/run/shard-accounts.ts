@@ -13,8 +13,8 @@ export function keyOf(shard: Shard, row: number): string {
   return String(shard.id).padStart(5, '0') + String(row - shard.start).padStart(5, '0')
 }
 
-/** What is known of a lost row beside its code. */
-type RejectContext = {
+/** What is known of a lost row. */
+type Lost = Pick<Reject, 'row' | 'code' | 'detail'> & {
   readonly [Key in 'url' | 'httpStatus' | 'host' | 'attempts' | 'time' | 'urlDigest']?:
     Reject[Key] | undefined
 }
@@ -51,7 +51,7 @@ export class ShardAccounts {
     this.#onRow()
   }
 
-  reject(row: number, code: ReasonCode, detail: string, context: RejectContext = {}): void {
+  reject({ row, code, detail, ...context }: Lost): void {
     const { url, httpStatus, host, attempts, time, urlDigest } = context
     this.#rejects.push({
       key: keyOf(this.#shard, row),
@@ -64,13 +64,14 @@ export class ShardAccounts {
     this.#onRow()
   }
 
-  /** @param url of the row's image, which a sealed reject must not name */
-  rejectError(row: number, url: string | null, { code, message, context }: SampleError): void {
+  /** With the URL of the row's image, which a sealed reject must not name. */
+  rejectError({ row, url }: Pick<GroundingRow, 'row' | 'url'>, error: SampleError): void {
+    const { code, message: detail, context } = error
     const { httpStatus, host, attempts, time, urlDigest } = context
     const more = isSealed(code)
       ? { time, urlDigest }
       : { url: url ?? undefined, httpStatus, host, attempts }
-    this.reject(row, code, message, more)
+    this.reject({ row, code, detail, ...more })
   }
 
   /** True if a row has another fate than in the version before, or there is none. */
@@ -90,7 +91,7 @@ export class ShardAccounts {
     const rejects = sealRejects([...this.#rejects, ...kept.rejects], digestUrl).sort(
       (a, b) => a.row - b.row,
     )
-    assertAccounted(this.#shard, rows, rejects)
+    assertAccounted(this.#shard, { rows, rejects })
     const sum = (count: (row: GroundingRow) => number) =>
       rows.reduce((total, row) => total + count(row), 0)
     const counts = {
@@ -125,14 +126,13 @@ function known<T extends object>(fields: T) {
  */
 export function assertAccounted(
   { id, start, end }: Pick<Shard, 'id' | 'start' | 'end'>,
-  groundings: readonly { readonly row: number }[],
-  rejects: readonly { readonly row: number }[],
+  { rows, rejects }: Readonly<Record<'rows' | 'rejects', readonly { readonly row: number }[]>>,
 ): void {
   const seen = new Uint8Array(end - start)
   const counts =
-    `shard ${id} has ${end - start} rows, but ${groundings.length} groundings and ` +
+    `shard ${id} has ${end - start} rows, but ${rows.length} groundings and ` +
     `${rejects.length} rejects`
-  for (const { row } of [...groundings, ...rejects]) {
+  for (const { row } of [...rows, ...rejects]) {
     if (row < start || row >= end)
       throw new ShardError(`${counts}: row ${row} is not of this shard`)
     if (seen[row - start] !== 0) throw new ShardError(`${counts}: row ${row} ended twice`)

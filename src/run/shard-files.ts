@@ -1,8 +1,7 @@
 // The files of a shard that is being made: images as they come, the rest at the end.
 
-import type { ImageFormat } from '../core/types.ts'
 import { encodeGroundings } from '../store/groundings.ts'
-import { createImagesTar, dropImages } from '../store/images-tar.ts'
+import { createImagesTar, dropImages, type StoredImage } from '../store/images-tar.ts'
 import type { Attempt, FileDigest } from '../store/run-store.ts'
 import { GROUNDINGS_FILE, IMAGES_FILE, REJECTS_FILE } from '../store/shards.ts'
 import { createKeptImages, type KeptImages, type KeptRows } from './kept-rows.ts'
@@ -26,10 +25,14 @@ export class ShardFiles {
   }
 
   /** In row order. Resolves when there is room for the next. @throws FatalError when the disk refuses */
-  async storeImage(key: string, format: ImageFormat, bytes: Uint8Array): Promise<void> {
-    await this.#takeOver(key)
-    this.#stored.add(key)
-    await this.#tar.add(key, format, bytes)
+  async storeImage(image: StoredImage): Promise<void> {
+    await this.#takeOver(image.key)
+    await this.#add(image)
+  }
+
+  #add(image: StoredImage): Promise<void> {
+    this.#stored.add(image.key)
+    return this.#tar.add(image)
   }
 
   /** The row of an image, which may be stored already, has failed. */
@@ -70,10 +73,7 @@ export class ShardFiles {
   /** Images of the version before up to a key, so that the archive stays in row order. */
   async #takeOver(before?: string): Promise<void> {
     if (this.#keptImages === undefined) return
-    for await (const { key, format, bytes } of this.#keptImages.take(before)) {
-      this.#stored.add(key)
-      await this.#tar.add(key, format, bytes)
-    }
+    for await (const image of this.#keptImages.take(before)) await this.#add(image)
   }
 
   /** Closes what is open; the files are for the attempt to discard. */

@@ -21,6 +21,7 @@ export interface ShardImagesOptions<Row extends SourceRow> {
   readonly onError: (row: Row, error: SampleError) => void
   /** Adds the time of the work to a stage. */
   readonly timed: <T>(stage: 'fetch' | 'images', work: () => Promise<T>) => Promise<T>
+  readonly signal: AbortSignal
 }
 
 /** The image was received, is to be read, or cannot be had. */
@@ -48,38 +49,26 @@ const MAX_CHECKS = 4
 export async function* loadShardImages<Row extends SourceRow>(
   rows: AsyncIterable<Row>,
   tools: ShardImagesOptions<Row>,
-  signal: AbortSignal,
 ): AsyncGenerator<RowImage<Row>> {
   const duplicates = createDuplicateFinder(tools.options.duplicates, tools.kept)
-  const received = receiveAhead(
-    refuseUrls(rows, (row) => duplicates.checkUrl(row), tools),
-    tools,
-    signal,
-  )
-  for await (const image of checkAhead(received, tools, signal)) {
+  async function* withNewUrls(): AsyncGenerator<Row> {
+    for await (const row of rows) {
+      const error = duplicates.checkUrl(row)
+      if (error === undefined) yield row
+      else tools.onError(row, error)
+    }
+  }
+  for await (const image of checkAhead(receiveAhead(withNewUrls(), tools), tools)) {
     const duplicate = duplicates.checkImage(image.row.caption, image.checked)
     if (duplicate === undefined) yield image
     else tools.onError(image.row, duplicate)
   }
 }
 
-async function* refuseUrls<Row extends SourceRow>(
-  rows: AsyncIterable<Row>,
-  check: (row: SourceRow) => SampleError | undefined,
-  { onError }: ShardImagesOptions<Row>,
-): AsyncGenerator<Row> {
-  for await (const row of rows) {
-    const error = check(row)
-    if (error === undefined) yield row
-    else onError(row, error)
-  }
-}
-
 /** Far ahead where images come from the web: what is received waits on disk. */
 async function* receiveAhead<Row extends SourceRow>(
   rows: AsyncIterable<Row>,
-  { images, journal, options, onError, timed }: ShardImagesOptions<Row>,
-  signal: AbortSignal,
+  { images, journal, options, onError, timed, signal }: ShardImagesOptions<Row>,
 ): AsyncGenerator<Received<Row>> {
   // Rows that share a URL share its one fetch.
   const fetches = new Map<string, Promise<JournaledFetch>>()
@@ -124,8 +113,7 @@ async function* receiveAhead<Row extends SourceRow>(
 
 async function* checkAhead<Row extends SourceRow>(
   items: AsyncIterable<Received<Row>>,
-  { images, options, onError, timed }: ShardImagesOptions<Row>,
-  signal: AbortSignal,
+  { images, options, onError, timed, signal }: ShardImagesOptions<Row>,
 ): AsyncGenerator<RowImage<Row>> {
   const check = async ({ row, fetched }: Received<Row>) => {
     try {

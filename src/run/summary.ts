@@ -1,7 +1,7 @@
 // Totals of a run, from commit records alone: the same after any number of resumes, on any machine.
 
 import { z } from 'zod'
-import { REASONS, stageOf, type ReasonCode, type StageName } from '../core/reasons.ts'
+import { REASONS, type ReasonCode, type StageName } from '../core/reasons.ts'
 import type { CommitRecord } from '../store/commit-record.ts'
 import type { RunManifest } from '../store/run-manifest.ts'
 import { FAILURES_FILE, type RunStore } from '../store/run-store.ts'
@@ -65,13 +65,11 @@ function perVersion(commits: readonly CommitRecord[]): Pick<RunSummary, 'version
 }
 
 function perStage(reasons: ReadonlyMap<ReasonCode, number>): RunSummary['stages'] {
-  const codes = Object.keys(REASONS) as ReasonCode[] // declared in pipeline order
   const stages: Partial<Record<StageName, number>> = {}
-  for (const code of codes) {
+  // Codes are declared in pipeline order.
+  for (const [code, { stage }] of Object.entries(REASONS) as [ReasonCode, { stage: StageName }][]) {
     const count = reasons.get(code)
-    if (count === undefined) continue
-    const stage = stageOf(code)
-    stages[stage] = (stages[stage] ?? 0) + count
+    if (count !== undefined) stages[stage] = (stages[stage] ?? 0) + count
   }
   return stages
 }
@@ -88,13 +86,10 @@ function recentRate(commits: readonly CommitRecord[]): number {
   return last > first ? rows / ((last - first) / 1000) : 0
 }
 
-/** A line of failures.jsonl. */
-export interface ShardFailure {
-  readonly shard: number
-  /** ISO 8601. */
-  readonly at: string
-  readonly error: string
-}
+const failureSchema = z.object({ shard: z.number(), at: z.string(), error: z.string() })
+
+/** A line of failures.jsonl; `at` as in ISO 8601. */
+export type ShardFailure = z.output<typeof failureSchema>
 
 /** The last failure of each shard that is not committed since. */
 export async function readFailures(
@@ -102,17 +97,15 @@ export async function readFailures(
   commits: readonly CommitRecord[],
 ): Promise<ShardFailure[]> {
   const text = (await store.read(FAILURES_FILE)) ?? ''
-  const schema = z.object({ shard: z.number(), at: z.string(), error: z.string() })
   const done = new Set(commits.map(({ shard }) => shard))
   const last = new Map<number, ShardFailure>()
   for (const line of text.split('\n')) {
-    let failure: ShardFailure
     try {
-      failure = schema.parse(JSON.parse(line))
+      const failure = failureSchema.parse(JSON.parse(line))
+      if (!done.has(failure.shard)) last.set(failure.shard, failure)
     } catch {
-      continue // a line cut by a kill; these lines are notes only
+      // a line cut by a kill; these lines are notes only
     }
-    if (!done.has(failure.shard)) last.set(failure.shard, failure)
   }
   return [...last.values()].sort((a, b) => a.shard - b.shard)
 }

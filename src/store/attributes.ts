@@ -11,7 +11,7 @@ import { z } from 'zod'
 import { InputError } from '../core/errors.ts'
 import type { GroundingRow } from '../core/types.ts'
 import { VERSION } from '../version.ts'
-import type { CommitRecord } from './commit-record.ts'
+import { count, digest, sha256, type CommitRecord } from './commit-record.ts'
 import type { RunStore } from './run-store.ts'
 import { GROUNDINGS_FILE, shardName } from './shards.ts'
 
@@ -24,8 +24,6 @@ const COLUMN = /^[a-z][a-z0-9_]{0,63}$/
 const KEYS = ['row', 'candidate']
 const ROWS_PER_GROUP = 100_000
 
-const count = z.int().min(0)
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
 const recordSchema = z.strictObject({
   formatVersion: z.literal(FORMAT),
   name: z.string(),
@@ -37,7 +35,7 @@ const recordSchema = z.strictObject({
   columns: z.array(z.string()).min(1),
   counts: z.strictObject({ rows: count, candidates: count }),
   /** Of the Parquet file. */
-  file: z.strictObject({ size: count, sha256 }),
+  file: digest,
   /** That wrote it. */
   groundmill: z.string(),
 })
@@ -61,57 +59,149 @@ export interface Attribute {
   of(row: Pick<GroundingRow, 'row' | 'candidates'>): Readonly<Record<string, Float64Array>>
 }
 
-/** Which attribute: its name is a folder's, e.g. "agreement"; its columns are Parquet's. */
-export interface AttributeSpec {
-  readonly name: string
+/** What is written: values by row and candidate, ascending; candidates without a value may be left out. */
+export interface AttributeContent {
+  /** Named as in Parquet. */
   readonly columns: readonly string[]
+  readonly values: Iterable<AttributeValues> | AsyncIterable<AttributeValues>
 }
 
-const fileOf = (name: string, shard: number) => `${FOLDER}/${name}/${shardName(shard)}.parquet`
-const recordOf = (name: string, shard: number) => `${FOLDER}/${name}/${shardName(shard)}.json`
+/** The attribute of a name, a folder's, e.g. "agreement", of all shards of a run. */
+export class RunAttribute {
+  readonly #store: RunStore
+  readonly #name: string
 
-/**
- * Writes an attribute of a committed shard, in place of any that was there; seen when it is complete.
- *
- * @param values by row and candidate, ascending; candidates without a value may be left out
- * @returns undefined while another living process writes it
- * @throws RangeError for a bad name, and for values that are no numbers, not of this shard or out of order
- */
-export async function writeAttribute(
-  store: RunStore,
-  commit: CommitRecord,
-  { name, columns }: AttributeSpec,
-  values: Iterable<AttributeValues> | AsyncIterable<AttributeValues>,
-): Promise<AttributeRecord | undefined> {
-  if (!NAME.test(name)) throw new RangeError(`"${name}" is no name of an attribute`)
-  const bad = columns.find((column) => !COLUMN.test(column) || KEYS.includes(column))
-  if (bad !== undefined) throw new RangeError(`"${bad}" is no column of an attribute`)
-  const { shard, version, runId } = commit
-  const groundings = commit.files[GROUNDINGS_FILE]?.sha256
-  if (groundings === undefined) throw new RangeError(`shard ${shard} has no groundings`)
-  const release = await store.claim(`${FOLDER}/${name}/${shardName(shard)}`)
-  if (release === undefined) return undefined
-  try {
-    const table = await collect(commit, columns, values)
-    // Without its record the file that is replaced is nothing any more.
-    await store.remove(recordOf(name, shard))
-    const file = await store.replace(fileOf(name, shard), encode(table))
-    const record: AttributeRecord = {
-      formatVersion: FORMAT,
-      name,
-      runId,
-      shard,
-      version,
-      groundings,
-      columns: [...columns],
-      counts: { rows: new Set(table['row']).size, candidates: table['row']!.length },
-      file,
-      groundmill: VERSION,
+  constructor(store: RunStore, name: string) {
+    this.#store = store
+    this.#name = name
+  }
+
+  /** Where a shard's lies, less the ending; claimed by whoever writes it. */
+  #place(shard: number): string {
+    return `${FOLDER}/${this.#name}/${shardName(shard)}`
+  }
+
+  /**
+   * Writes that of a committed shard, in place of any that was there; seen when it is complete.
+   *
+   * @returns undefined while another living process writes it
+   * @throws RangeError for a bad name, and for values that are no numbers, not of this shard or out of order
+   */
+  async write(
+    commit: CommitRecord,
+    content: AttributeContent,
+  ): Promise<AttributeRecord | undefined> {
+    const [store, name, { columns }] = [this.#store, this.#name, content]
+    if (!NAME.test(name)) throw new RangeError(`"${name}" is no name of an attribute`)
+    const bad = columns.find((column) => !COLUMN.test(column) || KEYS.includes(column))
+    if (bad !== undefined) throw new RangeError(`"${bad}" is no column of an attribute`)
+    const { shard, version, runId } = commit
+    const groundings = commit.files[GROUNDINGS_FILE]?.sha256
+    if (groundings === undefined) throw new RangeError(`shard ${shard} has no groundings`)
+    const place = this.#place(shard)
+    const release = await store.claim(place)
+    if (release === undefined) return undefined
+    try {
+      const table = await collect(commit, content)
+      // Without its record the file that is replaced is nothing any more.
+      await store.remove(`${place}.json`)
+      const file = await store.replace(`${place}.parquet`, encode(table))
+      const record: AttributeRecord = {
+        formatVersion: FORMAT,
+        name,
+        runId,
+        shard,
+        version,
+        groundings,
+        columns: [...columns],
+        counts: { rows: new Set(table['row']).size, candidates: table['row']!.length },
+        file,
+        groundmill: VERSION,
+      }
+      await store.replace(`${place}.json`, `${JSON.stringify(record, null, 2)}\n`)
+      return record
+    } finally {
+      await release()
     }
-    await store.replace(recordOf(name, shard), `${JSON.stringify(record, null, 2)}\n`)
-    return record
-  } finally {
-    await release()
+  }
+
+  /**
+   * That of a shard as it was written for this version of it.
+   *
+   * @returns undefined if there is none, or none of this version, or its file is not what its record says
+   */
+  async read(commit: CommitRecord): Promise<Attribute | undefined> {
+    const record = await this.readRecord(commit)
+    if (record === undefined) return undefined
+    const bytes = await readWhole(this.#store, `${this.#place(commit.shard)}.parquet`)
+    const digest = createHash('sha256')
+      .update(bytes ?? '')
+      .digest('hex')
+    if (bytes === undefined || digest !== record.file.sha256) return undefined
+    const table = await decode(bytes, record)
+    const starts = new Map<number, number>()
+    for (const [index, row] of table['row']!.entries()) if (!starts.has(row)) starts.set(row, index)
+    return {
+      record,
+      of: ({ row, candidates }) => {
+        const start = starts.get(row) ?? Infinity
+        const valuesOf = (column: string) => {
+          const values = new Float64Array(candidates.length).fill(NaN)
+          for (let index = start; table['row']![index] === row; index++) {
+            const candidate = table['candidate']![index]!
+            if (candidate < values.length) values[candidate] = table[column]![index]!
+          }
+          return values
+        }
+        return Object.fromEntries(record.columns.map((column) => [column, valuesOf(column)]))
+      },
+    }
+  }
+
+  /** Undefined if there is no record of this version of the shard. */
+  async readRecord({ shard, version, files }: CommitRecord): Promise<AttributeRecord | undefined> {
+    const text = await this.#store.read(`${this.#place(shard)}.json`)
+    if (text === undefined) return undefined
+    try {
+      const record = recordSchema.parse(JSON.parse(text))
+      const { sha256 } = files[GROUNDINGS_FILE] ?? {}
+      const isOfShard = record.shard === shard && record.version === version
+      return isOfShard && record.groundings === sha256 ? record : undefined
+    } catch {
+      return undefined // counts as absent, and is swept
+    }
+  }
+
+  /** Ids of the committed shards that have it, ascending, from the records alone. */
+  async shards(commits: Iterable<CommitRecord>): Promise<number[]> {
+    const shards: number[] = []
+    for (const commit of commits) {
+      if ((await this.readRecord(commit)) !== undefined) shards.push(commit.shard)
+    }
+    return shards.sort((a, b) => a - b)
+  }
+
+  /** Removes what dead processes left, and what is of versions that were replaced; see sweepAttributes. */
+  async sweep(commits: ReadonlyMap<number, CommitRecord>): Promise<void> {
+    const store = this.#store
+    const folder = `${FOLDER}/${this.#name}`
+    await store.sweep([folder])
+    const ids = (await store.list(folder)).flatMap((file) => {
+      const match = /^(\d{5,})\.(?:parquet|json)$/.exec(file)
+      return match === null ? [] : Number(match[1])
+    })
+    for (const id of new Set(ids)) {
+      const commit = commits.get(id)
+      if (commit === undefined || (await this.readRecord(commit)) !== undefined) continue
+      // Whoever is writing it holds the claim.
+      const release = await store.claim(this.#place(id))
+      if (release === undefined) continue
+      if ((await this.readRecord(commit)) === undefined) {
+        await store.remove(`${this.#place(id)}.json`)
+        await store.remove(`${this.#place(id)}.parquet`)
+      }
+      await release()
+    }
   }
 }
 
@@ -120,8 +210,7 @@ type Table = Readonly<Record<string, readonly number[]>>
 
 async function collect(
   { rows }: CommitRecord,
-  columns: readonly string[],
-  values: Iterable<AttributeValues> | AsyncIterable<AttributeValues>,
+  { columns, values }: AttributeContent,
 ): Promise<Table> {
   const table = Object.fromEntries([...KEYS, ...columns].map((column) => [column, [] as number[]]))
   let last = { row: -1, candidate: -1 }
@@ -160,43 +249,6 @@ function encode(table: Table): Uint8Array {
   return new Uint8Array(parquetWriteBuffer({ columnData, createdBy: 'groundmill', rowGroupSize }))
 }
 
-/**
- * An attribute as it was written for this version of the shard.
- *
- * @returns undefined if there is none, or none of this version, or its file is not what its record says
- */
-export async function readAttribute(
-  store: RunStore,
-  commit: CommitRecord,
-  name: string,
-): Promise<Attribute | undefined> {
-  const record = await readRecord(store, name, commit)
-  if (record === undefined) return undefined
-  const bytes = await readWhole(store, fileOf(name, commit.shard))
-  const digest = createHash('sha256')
-    .update(bytes ?? '')
-    .digest('hex')
-  if (bytes === undefined || digest !== record.file.sha256) return undefined
-  const table = await decode(bytes, record)
-  const starts = new Map<number, number>()
-  for (const [index, row] of table['row']!.entries()) if (!starts.has(row)) starts.set(row, index)
-  return {
-    record,
-    of: ({ row, candidates }) => {
-      const start = starts.get(row) ?? Infinity
-      const valuesOf = (column: string) => {
-        const values = new Float64Array(candidates.length).fill(NaN)
-        for (let index = start; table['row']![index] === row; index++) {
-          const candidate = table['candidate']![index]!
-          if (candidate < values.length) values[candidate] = table[column]![index]!
-        }
-        return values
-      }
-      return Object.fromEntries(record.columns.map((column) => [column, valuesOf(column)]))
-    },
-  }
-}
-
 async function decode(
   { buffer: file }: Uint8Array<ArrayBuffer>,
   { columns, counts }: AttributeRecord,
@@ -231,40 +283,9 @@ async function readWhole(
   }
 }
 
-/** Undefined if there is no record of this version of the shard. */
-async function readRecord(
-  store: RunStore,
-  name: string,
-  { shard, version, files }: CommitRecord,
-): Promise<AttributeRecord | undefined> {
-  const text = await store.read(recordOf(name, shard))
-  if (text === undefined) return undefined
-  try {
-    const record = recordSchema.parse(JSON.parse(text))
-    const { sha256 } = files[GROUNDINGS_FILE] ?? {}
-    const isOfShard = record.shard === shard && record.version === version
-    return isOfShard && record.groundings === sha256 ? record : undefined
-  } catch {
-    return undefined // counts as absent, and is swept
-  }
-}
-
 /** Names of the attributes that some shard of the run has or had, ascending. */
 export async function listAttributes(store: RunStore): Promise<string[]> {
   return (await store.list(FOLDER)).filter((name) => NAME.test(name)).sort()
-}
-
-/** Ids of the committed shards that have an attribute, ascending, from the records alone. */
-export async function shardsWithAttribute(
-  store: RunStore,
-  commits: Iterable<CommitRecord>,
-  name: string,
-): Promise<number[]> {
-  const shards: number[] = []
-  for (const commit of commits) {
-    if ((await readRecord(store, name, commit)) !== undefined) shards.push(commit.shard)
-  }
-  return shards.sort((a, b) => a - b)
 }
 
 /**
@@ -276,24 +297,5 @@ export async function sweepAttributes(
   store: RunStore,
   commits: ReadonlyMap<number, CommitRecord>,
 ): Promise<void> {
-  for (const name of await listAttributes(store)) {
-    const folder = `${FOLDER}/${name}`
-    await store.sweep([folder])
-    const ids = (await store.list(folder)).flatMap((file) => {
-      const match = /^(\d{5,})\.(?:parquet|json)$/.exec(file)
-      return match === null ? [] : Number(match[1])
-    })
-    for (const id of new Set(ids)) {
-      const commit = commits.get(id)
-      if (commit === undefined || (await readRecord(store, name, commit)) !== undefined) continue
-      // Whoever is writing it holds the claim.
-      const release = await store.claim(`${folder}/${shardName(id)}`)
-      if (release === undefined) continue
-      if ((await readRecord(store, name, commit)) === undefined) {
-        await store.remove(recordOf(name, id))
-        await store.remove(fileOf(name, id))
-      }
-      await release()
-    }
-  }
+  for (const name of await listAttributes(store)) await new RunAttribute(store, name).sweep(commits)
 }

@@ -3,8 +3,12 @@
 import { z } from 'zod'
 import { REASONS, type ReasonCode } from '../core/reasons.ts'
 
-const digest = z.strictObject({ size: z.int().min(0), sha256: z.string().regex(/^[0-9a-f]{64}$/) })
-const count = z.int().min(0)
+/** From 0. */
+export const count = z.int().min(0)
+/** 64 hex digits. */
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+/** Of a file, see FileDigest. */
+export const digest = z.strictObject({ size: count, sha256 })
 
 /** Raised when an older record would be misread. */
 export const COMMIT_FORMAT = 1

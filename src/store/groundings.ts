@@ -10,26 +10,22 @@ import { codePointIndex } from '../core/span.ts'
 import type { GroundingRow, Json } from '../core/types.ts'
 import type { StoredFile } from './run-store.ts'
 
-export type { GroundingRow } from '../core/types.ts'
-
 /** Changes when a reader of an older file would misread a newer one. */
 export const GROUNDINGS_FORMAT = 1
 
-type Field = SchemaElement
-
-const leaf = (name: string, type: 'INT32' | 'INT64' | 'FLOAT', optional = false): Field => ({
+const leaf = (name: string, type: 'INT32' | 'INT64' | 'FLOAT'): SchemaElement => ({
   name,
   type,
-  repetition_type: optional ? 'OPTIONAL' : 'REQUIRED',
+  repetition_type: 'REQUIRED',
 })
-const text = (name: string, optional = false): Field => ({
+const text = (name: string, optional = false): SchemaElement => ({
   name,
   type: 'BYTE_ARRAY',
   converted_type: 'UTF8',
   logical_type: { type: 'STRING' },
   repetition_type: optional ? 'OPTIONAL' : 'REQUIRED',
 })
-const listOf = (name: string, fields: readonly Field[]): Field[] => [
+const listOf = (name: string, fields: readonly SchemaElement[]): SchemaElement[] => [
   {
     name,
     converted_type: 'LIST',
@@ -42,22 +38,36 @@ const listOf = (name: string, fields: readonly Field[]): Field[] => [
   ...fields,
 ]
 
-const COLUMNS = [
-  'key',
-  'row',
-  'url',
-  'caption',
-  'width',
-  'height',
-  'format',
-  'sha256',
-  'dhash',
-  'phrases',
-  'candidates',
-  'extra',
-] as const
+const int = z.union([z.int(), z.bigint().transform(Number)])
+const storedRowSchema = z.object({
+  key: z.string(),
+  row: int,
+  url: z.string().nullish(),
+  caption: z.string(),
+  width: int,
+  height: int,
+  format: z.enum(['jpg', 'png', 'webp']),
+  sha256: z.string(),
+  dhash: z.string(),
+  phrases: z.array(
+    z.object({ start: int, end: int, text: z.string(), head: z.string(), lemma: z.string() }),
+  ),
+  candidates: z.array(
+    z.object({
+      phrase: int,
+      score: z.number(),
+      x1: z.number(),
+      y1: z.number(),
+      x2: z.number(),
+      y2: z.number(),
+    }),
+  ),
+  extra: z.string().nullish(),
+})
 
-const SCHEMA: Field[] = [
+const COLUMNS = storedRowSchema.keyof().options
+
+const SCHEMA: SchemaElement[] = [
   { name: 'root', num_children: COLUMNS.length },
   text('key'),
   leaf('row', 'INT64'),
@@ -117,21 +127,12 @@ export function encodeGroundings(rows: readonly GroundingRow[], runId: string): 
 function encodeRow(row: GroundingRow) {
   const { toCodePoint } = codePointIndex(row.caption)
   return {
-    key: row.key,
+    ...row,
     row: BigInt(row.row),
-    url: row.url,
-    caption: row.caption,
-    width: row.width,
-    height: row.height,
-    format: row.format,
-    sha256: row.sha256,
-    dhash: row.dhash,
-    phrases: row.phrases.map(({ start, end, text, head, lemma }) => ({
-      start: toCodePoint(start),
-      end: toCodePoint(end),
-      text,
-      head,
-      lemma,
+    phrases: row.phrases.map((phrase) => ({
+      ...phrase,
+      start: toCodePoint(phrase.start),
+      end: toCodePoint(phrase.end),
     })),
     // In the file's precision, so that rows that were read back are written as the same bytes.
     candidates: row.candidates.map(({ phrase, score, box }) => ({
@@ -145,33 +146,6 @@ function encodeRow(row: GroundingRow) {
     extra: row.extra === undefined ? null : JSON.stringify(row.extra),
   }
 }
-
-const int = z.union([z.int(), z.bigint().transform(Number)])
-const storedRowSchema = z.object({
-  key: z.string(),
-  row: int,
-  url: z.string().nullish(),
-  caption: z.string(),
-  width: int,
-  height: int,
-  format: z.enum(['jpg', 'png', 'webp']),
-  sha256: z.string(),
-  dhash: z.string(),
-  phrases: z.array(
-    z.object({ start: int, end: int, text: z.string(), head: z.string(), lemma: z.string() }),
-  ),
-  candidates: z.array(
-    z.object({
-      phrase: int,
-      score: z.number(),
-      x1: z.number(),
-      y1: z.number(),
-      x2: z.number(),
-      y2: z.number(),
-    }),
-  ),
-  extra: z.string().nullish(),
-})
 
 /**
  * Streams a file's rows in order, one row group in memory at a time.

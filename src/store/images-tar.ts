@@ -8,10 +8,17 @@ import { InputError, messageOf } from '../core/errors.ts'
 import type { ImageFormat } from '../core/types.ts'
 import type { Attempt, FileDigest, GrowingFile, StoredFile } from './run-store.ts'
 
+/** An image of a shard. */
+export interface StoredImage {
+  readonly key: string
+  readonly format: ImageFormat
+  readonly bytes: Uint8Array
+}
+
 /** Writes the images of a shard, in row order. */
 export interface ImagesTarWriter {
   /** Resolves when there is room for more; await it before the next call. @throws FatalError when the disk refuses */
-  add(key: string, format: ImageFormat, bytes: Uint8Array): Promise<void>
+  add(image: StoredImage): Promise<void>
   /** Ends the archive and syncs it to disk. */
   close(): Promise<FileDigest>
   /** Gives up; the half-written file stays for its owner to remove. */
@@ -33,7 +40,7 @@ export function createImagesTar(archive: GrowingFile): ImagesTarWriter {
     return archive.append(piece)
   }
   return {
-    async add(key, format, bytes) {
+    async add({ key, format, bytes }) {
       const header = encodeHeader(`${key}.${format}`, bytes.length)
       const padding = PADDING.subarray(0, -bytes.length & (BLOCK - 1))
       append(header, bytes, padding).catch(() => undefined) // the next line says so, now or next time
@@ -70,14 +77,6 @@ function encodeHeader(name: string, size: number): Uint8Array {
   return header
 }
 
-/** An image as it lies in the archive. */
-export interface StoredImage {
-  readonly key: string
-  /** Member name, `<key>.<format>`. */
-  readonly name: string
-  readonly bytes: Uint8Array
-}
-
 /** What is read of an archive at once. */
 const PIECE_BYTES = 2 ** 18
 
@@ -104,7 +103,10 @@ export async function* readImagesTar(file: StoredFile): AsyncGenerator<StoredIma
       const chunks: Buffer[] = []
       for await (const chunk of entry) chunks.push(chunk as Buffer)
       const { name } = entry.header
-      yield { key: name.slice(0, name.indexOf('.')), name, bytes: Buffer.concat(chunks) }
+      const dot = name.indexOf('.')
+      // The ending is one of ours: the archive was written here.
+      const format = name.slice(dot + 1) as ImageFormat
+      yield { key: name.slice(0, dot), format, bytes: Buffer.concat(chunks) }
     }
   } catch (error) {
     throw new InputError(`${file.address}: ${messageOf(error)}`, { cause: error })
@@ -128,7 +130,7 @@ export async function dropImages(
   const writer = createImagesTar(attempt.append(rest))
   try {
     for await (const image of readImagesTar(file)) {
-      if (!keys.has(image.key)) await writer.add(image.key, formatOf(image), image.bytes)
+      if (!keys.has(image.key)) await writer.add(image)
     }
   } catch (error) {
     await writer.abort()
@@ -139,9 +141,4 @@ export async function dropImages(
   const digest = await writer.close()
   await attempt.rename(rest, name)
   return digest
-}
-
-/** The ending is one of ours: the archive was written here. */
-export function formatOf({ key, name }: StoredImage): ImageFormat {
-  return name.slice(key.length + 1) as ImageFormat
 }

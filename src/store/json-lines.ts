@@ -5,6 +5,7 @@ import type { RunStore } from './run-store.ts'
 
 /** A file of values that are all of one kind. */
 export interface JsonLines<T> {
+  readonly name: string
   /** What one value is called in messages. */
   readonly what: string
   /** @throws if it is none */
@@ -18,8 +19,7 @@ export interface JsonLines<T> {
  */
 export async function* readJsonLines<T>(
   store: RunStore,
-  name: string,
-  { what, parse }: JsonLines<T>,
+  { name, what, parse }: JsonLines<T>,
 ): AsyncGenerator<T> {
   const file = store.address(name)
   const text = await store.read(name)

@@ -1,23 +1,14 @@
 // rejects.jsonl: the rows of a shard that did not become groundings, one JSON object per line.
 
 import { z } from 'zod'
-import { REASONS, type ReasonCode, type Reject, type StageName } from '../core/reasons.ts'
+import { REASONS, type ReasonCode, type Reject } from '../core/reasons.ts'
 import { readJsonLines } from './json-lines.ts'
 import type { RunStore } from './run-store.ts'
-
-const STAGES = [
-  'source',
-  'caption',
-  'phrases',
-  'fetch',
-  'image',
-  'teacher',
-] as const satisfies StageName[]
 
 const rejectSchema = z.object({
   key: z.string(),
   row: z.int().min(0),
-  stage: z.enum(STAGES),
+  stage: z.enum(Object.values(REASONS).map(({ stage }) => stage)),
   code: z.enum(Object.keys(REASONS) as [ReasonCode, ...ReasonCode[]]),
   detail: z.string(),
   url: z.string().exactOptional(),
@@ -30,5 +21,5 @@ const rejectSchema = z.object({
 
 /** In row order. @throws InputError naming file and line if one is no reject */
 export function readRejects(store: RunStore, name: string): AsyncGenerator<Reject> {
-  return readJsonLines(store, name, { what: 'reject', parse: (value) => rejectSchema.parse(value) })
+  return readJsonLines(store, { name, what: 'reject', parse: (value) => rejectSchema.parse(value) })
 }

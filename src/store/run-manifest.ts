@@ -11,30 +11,6 @@ import type { RunStore } from './run-store.ts'
 /** Raised when an older run.json would be misread. */
 export const RUN_FORMAT = 1
 
-/** run.json. */
-export interface RunManifest {
-  readonly formatVersion: typeof RUN_FORMAT
-  readonly runId: string
-  /** Every section with the defaults of the version that began the run. */
-  readonly config: Json
-  readonly identity: Identity
-  readonly plan: { readonly shards: number; readonly rows: number }
-  /** Hex sha256 of each local input as it was when the run was planned; absent: not taken. */
-  readonly inputs?: Readonly<Record<string, string>>
-  readonly teacher: { readonly id: string; readonly sha256: string; readonly defaultScore: number }
-  /** Of the process that began the run. */
-  readonly versions: Readonly<Record<string, string>>
-}
-
-/** All that decides the bytes of a shard: how its options were resolved, its input and its teacher. */
-export interface Identity {
-  readonly config: Json
-  readonly source: Json
-  readonly teacher: Json
-  /** Numbers of run/meanings.ts that were not 1; absent: all were. */
-  readonly meanings?: Readonly<Record<string, number>>
-}
-
 const MANIFEST_FILE = 'run.json'
 
 const json: z.ZodType<Json> = z.json()
@@ -42,18 +18,28 @@ const identitySchema = z.strictObject({
   config: json,
   source: json,
   teacher: json,
+  /** Numbers of run/meanings.ts that were not 1; absent: all were. */
   meanings: z.record(z.string(), z.int().min(1)).exactOptional(),
 })
 const manifestSchema = z.strictObject({
   formatVersion: z.literal(RUN_FORMAT),
   runId: z.string(),
+  /** Every section with the defaults of the version that began the run. */
   config: json,
   identity: identitySchema,
   plan: z.strictObject({ shards: z.int().min(0), rows: z.int().min(0) }),
+  /** Hex sha256 of each local input as it was when the run was planned; absent: not taken. */
   inputs: z.record(z.string(), z.string()).exactOptional(),
   teacher: z.strictObject({ id: z.string(), sha256: z.string(), defaultScore: z.number() }),
+  /** Of the process that began the run. */
   versions: z.record(z.string(), z.string()),
 })
+
+/** All that decides the bytes of a shard: how its options were resolved, its input and its teacher. */
+export type Identity = z.output<typeof identitySchema>
+
+/** run.json. */
+export type RunManifest = z.output<typeof manifestSchema>
 
 /**
  * @returns undefined if the folder holds no run
@@ -111,8 +97,7 @@ export async function publishPlan(
 export async function readPlan(store: RunStore, runId: string): Promise<Shard[]> {
   const shards: Shard[] = []
   const parse = (value: unknown) => shardSchema.parse(value)
-  for await (const shard of readJsonLines(store, planFile(runId), { what: 'shard', parse })) {
-    shards.push(shard)
-  }
+  const lines = { name: planFile(runId), what: 'shard', parse }
+  for await (const shard of readJsonLines(store, lines)) shards.push(shard)
   return shards
 }

@@ -132,29 +132,24 @@ export async function* committedShards(store: RunStore): AsyncIterable<Committed
 
 /** The files that a commit record speaks of. */
 export function openShard(store: RunStore, commit: CommitRecord): CommittedShard {
-  const file = (name: string) => `${shardFolder(commit)}/${name}`
+  const nameOf = (name: string) => `${shardFolder(commit)}/${name}`
+  async function* opened<T>(name: string, read: (file: StoredFile) => AsyncIterable<T>) {
+    const file = await store.open(nameOf(name))
+    try {
+      yield* read(file)
+    } finally {
+      await file.close()
+    }
+  }
   return {
     id: commit.shard,
     commit,
-    rows: () => opened(store, file(GROUNDINGS_FILE), readGroundings),
+    rows: () => opened(GROUNDINGS_FILE, readGroundings),
     async *images() {
       if (commit.files[IMAGES_FILE] === undefined) return
-      yield* opened(store, file(IMAGES_FILE), readImagesTar)
+      yield* opened(IMAGES_FILE, readImagesTar)
     },
-    rejects: () => readRejects(store, file(REJECTS_FILE)),
-  }
-}
-
-async function* opened<T>(
-  store: RunStore,
-  name: string,
-  read: (file: StoredFile) => AsyncIterable<T>,
-): AsyncGenerator<T> {
-  const file = await store.open(name)
-  try {
-    yield* read(file)
-  } finally {
-    await file.close()
+    rejects: () => readRejects(store, nameOf(REJECTS_FILE)),
   }
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { InputError, messageOf } from '../core/errors.ts'
 import { codePointIndex } from '../core/span.ts'
 import { COCO_RULES, type CocoCode } from './coco-rules.ts'
-import { FileFindings, sayOf, show, within, type Say as FileSay } from './findings.ts'
+import { FileFindings, show, Spot } from './findings.ts'
 import { isJsonLinesName } from './json-lines.ts'
 import { isNumbers, isSpan, isTree, parsePythonJson, sizeOf, type Tree } from './python-json.ts'
 import type { CheckedFiles, Validator, ValidatorInput } from './validator.ts'
@@ -22,8 +22,9 @@ async function checkCoco({ root, files }: ValidatorInput): Promise<CheckedFiles>
   const findings = new FileFindings(COCO_RULES)
   const facts: FileFacts[] = []
   for (const file of files) {
-    const one = await checkFile(root, file, findings)
-    if (one !== undefined) facts.push(one)
+    const spot = new Spot(findings, { file })
+    const data = await readDataset(path.join(root, file), spot)
+    if (data !== undefined) facts.push({ file, ...checkDataset(data, spot) })
   }
   checkTogether(facts, findings)
   return {
@@ -45,40 +46,46 @@ interface FileFacts {
 /** A string of this many bytes is the longest that the JavaScript engine has. */
 const MAX_BYTES = 512 * 1024 * 1024
 
-type Say = FileSay<CocoCode>
+type CocoSpot = Spot<CocoCode>
 
-/**
- * @returns undefined if the file could not be read as a data set
- * @throws InputError for a file that is too large to be checked
- */
-async function checkFile(
-  root: string,
-  file: string,
-  findings: FileFindings<CocoCode>,
-): Promise<FileFacts | undefined> {
-  const say = sayOf(findings, { file })
-  const data = await readDataset(path.join(root, file), say)
-  if (data === undefined) return undefined
-  if (!('info' in data)) say('info_missing', 'no "info"')
-  if (!('licenses' in data)) say('licenses_missing', 'no "licenses"')
-  const images = entriesOf(data, 'images', say)
-  const annotations = entriesOf(data, 'annotations', say)
-  const categories = entriesOf(data, 'categories', say)
-  if (images?.length === 0) say('no_images', 'images is []')
-  else if (annotations?.length === 0) say('no_annotations', 'annotations is []')
+function checkDataset(data: Tree, spot: CocoSpot): Omit<FileFacts, 'file'> {
+  if (!('info' in data)) spot.say('info_missing', 'no "info"')
+  if (!('licenses' in data)) spot.say('licenses_missing', 'no "licenses"')
+  /** Undefined if there is no such list. */
+  const entriesOf = (section: string): Tree[] | undefined => {
+    const entries = data[section]
+    if (!Array.isArray(entries)) {
+      const why = section in data ? `${section} is no list` : `no "${section}"`
+      spot.say('section_missing', why)
+      return undefined
+    }
+    return (entries as unknown[]).flatMap((entry, index) => {
+      if (isTree(entry)) return [entry]
+      spot.within(`${section}[${index}]`).say('entry_not_object', show(entry))
+      return []
+    })
+  }
+  const images = entriesOf('images')
+  const annotations = entriesOf('annotations')
+  const categories = entriesOf('categories')
+  if (images?.length === 0) spot.say('no_images', 'images is []')
+  else if (annotations?.length === 0) spot.say('no_annotations', 'annotations is []')
   // Of a section that is missing nothing more is said.
-  const categoryIds = categories === undefined ? undefined : checkCategories(categories, say)
-  const imageById = images === undefined ? undefined : checkImages(images, say)
-  checkAnnotations(annotations ?? [], imageById, categoryIds, say)
+  const categoryIds = categories && checkCategories(categories, spot)
+  const imageById = images && checkImages(images, spot)
+  checkAnnotations({ annotations: annotations ?? [], imageById, categoryIds }, spot)
   return {
-    file,
     images: images?.length ?? 0,
     ids: rangeOf(annotations ?? []),
     categories: JSON.stringify(categories?.map(({ id, name }) => [id, name])),
   }
 }
 
-async function readDataset(file: string, say: Say): Promise<Tree | undefined> {
+/**
+ * @returns undefined if the file could not be read as a data set
+ * @throws InputError for a file that is too large to be checked
+ */
+async function readDataset(file: string, spot: CocoSpot): Promise<Tree | undefined> {
   const { size } = await fs.stat(file)
   if (size > MAX_BYTES) {
     throw new InputError(
@@ -92,83 +99,69 @@ async function readDataset(file: string, say: Say): Promise<Tree | undefined> {
     text = decoder.decode(await fs.readFile(file))
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    say('utf8_invalid', messageOf(error))
+    spot.say('utf8_invalid', messageOf(error))
     return undefined
   }
   if (text.startsWith('\ufeff')) {
-    say('file_bom', 'U+FEFF at the start')
+    spot.say('file_bom', 'U+FEFF at the start')
     return undefined
   }
   let data: unknown
   try {
     data = parsePythonJson(text)
   } catch (error) {
-    say('json_invalid', messageOf(error))
+    spot.say('json_invalid', messageOf(error))
     return undefined
   }
   if (isTree(data)) return data
-  say('not_a_dataset', Array.isArray(data) ? `a list of ${data.length}` : show(data))
+  spot.say('not_a_dataset', Array.isArray(data) ? `a list of ${data.length}` : show(data))
   return undefined
 }
 
-/** @returns undefined if there is no such list */
-function entriesOf(data: Tree, section: string, say: Say): Tree[] | undefined {
-  const entries = data[section]
-  if (!Array.isArray(entries)) {
-    say('section_missing', section in data ? `${section} is no list` : `no "${section}"`)
-    return undefined
-  }
-  return (entries as unknown[]).flatMap((entry, index) => {
-    if (isTree(entry)) return [entry]
-    say('entry_not_object', show(entry), `${section}[${index}]`)
-    return []
-  })
-}
-
 /** Says what is wrong with an id; true if it can be looked up. */
-function checkId(id: unknown, say: Say): boolean {
+function checkId(id: unknown, spot: CocoSpot): boolean {
   if (Number.isSafeInteger(id)) return true
-  if (typeof id === 'string') say('id_string', show(id))
-  else say('id_not_integer', show(id))
+  if (typeof id === 'string') spot.say('id_string', show(id))
+  else spot.say('id_not_integer', show(id))
   return typeof id === 'string'
 }
 
-function checkCategories(categories: readonly Tree[], say: Say): Set<unknown> {
+function checkCategories(categories: readonly Tree[], spot: CocoSpot): Set<unknown> {
   const ids = new Set<unknown>()
   const names = new Map<string, string>()
   for (const [index, category] of categories.entries()) {
-    const sayHere = within(`categories[${index}]`, say)
+    const here = spot.within(`categories[${index}]`)
     const { id, name } = category
     for (const key of ['id', 'name']) {
-      if (!(key in category)) sayHere('category_key_missing', `no "${key}"`)
+      if (!(key in category)) here.say('category_key_missing', `no "${key}"`)
     }
-    if ('id' in category && checkId(id, sayHere)) {
-      if (id === 0) sayHere('category_id_zero', 'id 0')
-      if (ids.has(id)) sayHere('category_id_duplicate', `id ${show(id)}`)
+    if ('id' in category && checkId(id, here)) {
+      if (id === 0) here.say('category_id_zero', 'id 0')
+      if (ids.has(id)) here.say('category_id_duplicate', `id ${show(id)}`)
       ids.add(id)
     }
     if (typeof name !== 'string') continue
     const other = names.get(name.toLowerCase())
-    if (other === name) sayHere('category_name_duplicate', show(name))
-    else if (other !== undefined) sayHere('category_name_case', `${show(other)}, ${show(name)}`)
+    if (other === name) here.say('category_name_duplicate', show(name))
+    else if (other !== undefined) here.say('category_name_case', `${show(other)}, ${show(name)}`)
     names.set(name.toLowerCase(), name)
   }
   return ids
 }
 
-function checkImages(images: readonly Tree[], say: Say): Map<unknown, Tree> {
+function checkImages(images: readonly Tree[], spot: CocoSpot): Map<unknown, Tree> {
   const byId = new Map<unknown, Tree>()
   for (const [index, image] of images.entries()) {
     const place = 'id' in image ? `image ${show(image['id'])}` : `images[${index}]`
-    const sayHere = within(place, say)
+    const here = spot.within(place)
     const missing = ['id', 'file_name', 'width', 'height'].filter((key) => !(key in image))
-    if (missing.length > 0) sayHere('image_key_missing', `no ${missing.join(', ')}`)
+    if (missing.length > 0) here.say('image_key_missing', `no ${missing.join(', ')}`)
     const { id, width, height } = image
     if ('width' in image && 'height' in image && sizeOf(image) === undefined) {
-      sayHere('image_size_invalid', `width ${show(width)}, height ${show(height)}`)
+      here.say('image_size_invalid', `width ${show(width)}, height ${show(height)}`)
     }
-    if (!('id' in image) || !checkId(id, sayHere)) continue
-    if (byId.has(id)) sayHere('image_id_duplicate', `id ${show(id)}`)
+    if (!('id' in image) || !checkId(id, here)) continue
+    if (byId.has(id)) here.say('image_id_duplicate', `id ${show(id)}`)
     byId.set(id, image)
   }
   return byId
@@ -176,84 +169,95 @@ function checkImages(images: readonly Tree[], say: Say): Map<unknown, Tree> {
 
 const ANNOTATION_KEYS = ['id', 'image_id', 'category_id', 'bbox', 'area', 'iscrowd']
 
+/** The annotations of a file, and what they may refer to; undefined: that section is missing. */
+interface Annotations {
+  readonly annotations: readonly Tree[]
+  readonly imageById: ReadonlyMap<unknown, Tree> | undefined
+  readonly categoryIds: ReadonlySet<unknown> | undefined
+}
+
 function checkAnnotations(
-  annotations: readonly Tree[],
-  imageById: ReadonlyMap<unknown, Tree> | undefined,
-  categoryIds: ReadonlySet<unknown> | undefined,
-  say: Say,
+  { annotations, imageById, categoryIds }: Annotations,
+  spot: CocoSpot,
 ): void {
   const ids = new Set<unknown>()
   const boxes = new Set<string>()
   for (const [index, annotation] of annotations.entries()) {
     const { id, image_id: imageId, category_id: categoryId, bbox } = annotation
     const place = 'id' in annotation ? `annotation ${show(id)}` : `annotations[${index}]`
-    const sayHere = within(place, say)
+    const here = spot.within(place)
     const missing = ANNOTATION_KEYS.filter((key) => !(key in annotation))
-    if (missing.length > 0) sayHere('annotation_key_missing', `no ${missing.join(', ')}`)
-    if ('id' in annotation && checkId(id, sayHere)) {
-      if (id === 0) sayHere('annotation_id_zero', 'id 0')
-      if (ids.has(id)) sayHere('annotation_id_duplicate', `id ${show(id)}`)
+    if (missing.length > 0) here.say('annotation_key_missing', `no ${missing.join(', ')}`)
+    if ('id' in annotation && checkId(id, here)) {
+      if (id === 0) here.say('annotation_id_zero', 'id 0')
+      if (ids.has(id)) here.say('annotation_id_duplicate', `id ${show(id)}`)
       ids.add(id)
     }
     const image = imageById?.get(imageId)
     if ('image_id' in annotation && imageById?.has(imageId) === false) {
-      sayHere('image_id_unresolved', `image_id ${show(imageId)}`)
+      here.say('image_id_unresolved', `image_id ${show(imageId)}`)
     }
     if ('category_id' in annotation && categoryIds?.has(categoryId) === false) {
-      sayHere('category_id_unresolved', `category_id ${show(categoryId)}`)
+      here.say('category_id_unresolved', `category_id ${show(categoryId)}`)
     }
     if ('bbox' in annotation) {
-      checkBox(annotation, image, sayHere)
+      checkBox({ annotation, image }, here)
       const box = JSON.stringify([imageId, categoryId, bbox])
-      if (boxes.has(box)) sayHere('box_duplicate', show(bbox))
+      if (boxes.has(box)) here.say('box_duplicate', show(bbox))
       boxes.add(box)
     }
-    if (annotation['iscrowd'] === 1) sayHere('iscrowd_set', 'iscrowd 1')
-    checkSpans(annotation, image, sayHere)
+    if (annotation['iscrowd'] === 1) here.say('iscrowd_set', 'iscrowd 1')
+    checkSpans({ annotation, image }, here)
   }
 }
 
-function checkBox(annotation: Tree, image: Tree | undefined, say: Say): void {
+/** An annotation and its image, if there is one. */
+interface Annotated {
+  readonly annotation: Tree
+  readonly image: Tree | undefined
+}
+
+function checkBox({ annotation, image }: Annotated, spot: CocoSpot): void {
   const { bbox, area } = annotation
-  if (!isNumbers(bbox, 4)) return say('bbox_shape', show(bbox))
+  if (!isNumbers(bbox, 4)) return spot.say('bbox_shape', show(bbox))
   const [x, y, w, h] = bbox as [number, number, number, number]
-  if (!bbox.every(Number.isFinite)) return say('box_not_finite', `[${bbox.join(', ')}]`)
-  if (w <= 0 || h <= 0) return say('box_empty', show(bbox))
-  if (typeof area === 'number' && area <= 0) say('area_zero', `area ${area}`)
+  if (!bbox.every(Number.isFinite)) return spot.say('box_not_finite', `[${bbox.join(', ')}]`)
+  if (w <= 0 || h <= 0) return spot.say('box_empty', show(bbox))
+  if (typeof area === 'number' && area <= 0) spot.say('area_zero', `area ${area}`)
   else if (
     typeof area === 'number' &&
     !('segmentation' in annotation) &&
     Math.abs(area - w * h) > 0.01 * w * h + 0.1
   ) {
-    say('area_mismatch', `area ${area}, bbox ${show(bbox)}`)
+    spot.say('area_mismatch', `area ${area}, bbox ${show(bbox)}`)
   }
-  if (w < 1 || h < 1) return say('box_small', show(bbox))
+  if (w < 1 || h < 1) return spot.say('box_small', show(bbox))
   const size = image === undefined ? undefined : sizeOf(image)
   if (size === undefined) return
   const { width, height } = size
   const detail = `${show(bbox)} in ${width} x ${height}`
   // Two decimals of rounding are no overhang.
   const slack = 0.02
-  if (x >= width || y >= height || x + w <= 0 || y + h <= 0) say('box_outside', detail)
+  if (x >= width || y >= height || x + w <= 0 || y + h <= 0) spot.say('box_outside', detail)
   else if (x < -slack || y < -slack || x + w > width + slack || y + h > height + slack) {
     const isXyxy = w > x && h > y && w <= width && h <= height
-    say('box_over_edge', isXyxy ? `${detail}; it may be [x1, y1, x2, y2]` : detail)
+    spot.say('box_over_edge', isXyxy ? `${detail}; it may be [x1, y1, x2, y2]` : detail)
   }
 }
 
 /** Spans into the image's caption, as grounding readers of this layout use them. */
-function checkSpans(annotation: Tree, image: Tree | undefined, say: Say): void {
+function checkSpans({ annotation, image }: Annotated, spot: CocoSpot): void {
   if (!('tokens_positive' in annotation)) return
   const { tokens_positive: tokens } = annotation
   if (!Array.isArray(tokens) || !tokens.every(isSpan)) {
-    return say('tokens_shape', show(tokens))
+    return spot.say('tokens_shape', show(tokens))
   }
   const caption = image?.['caption']
   if (typeof caption !== 'string') return
   const length = codePointIndex(caption).toCodePoint(caption.length)
   const isInside = ([start, end]: [number, number]) => start >= 0 && start < end && end <= length
   if (tokens.length === 0 || !tokens.every(isInside)) {
-    say('span_outside', `${show(tokens)} in ${length} code points`)
+    spot.say('span_outside', `${show(tokens)} in ${length} code points`)
   }
 }
 

@@ -4,7 +4,15 @@
  * What becomes of the data: the loader stops (`crash`), trains on something else than the file means
  * (`wrong`), may do so by chance (`risk`), leaves something out (`drop`), or copes (`none`).
  */
-export type Effect = 'crash' | 'wrong' | 'risk' | 'drop' | 'none'
+export type Effect = keyof typeof LEVELS
+
+const LEVELS = {
+  crash: 'error',
+  wrong: 'error',
+  risk: 'warning',
+  drop: 'warning',
+  none: 'warning',
+} as const
 
 /** What a loader does with one kind of trouble. */
 export interface Rule {
@@ -37,6 +45,17 @@ export interface FileFinding<Code extends string = string> extends Rule {
   readonly places: readonly Place[]
 }
 
+const ruleOf = (effect: Effect) => (loader: string, advice: string) => ({ effect, loader, advice })
+
+/** Make rules of one effect. */
+export const [crash, wrong, risk, drop, none] = [
+  ruleOf('crash'),
+  ruleOf('wrong'),
+  ruleOf('risk'),
+  ruleOf('drop'),
+  ruleOf('none'),
+]
+
 const MAX_PLACES = 5
 const MAX_DETAIL = 160
 
@@ -65,36 +84,31 @@ export class FileFindings<Code extends string> {
   list(): FileFinding<Code>[] {
     const all = [...this.#found].map(([code, found]): FileFinding<Code> => {
       const rule = this.#rules[code]
-      return { code, level: levelOf(rule.effect), ...rule, ...found }
+      return { code, level: LEVELS[rule.effect], ...rule, ...found }
     })
-    return [
-      ...all.filter(({ level }) => level === 'error'),
-      ...all.filter(({ level }) => level === 'warning'),
-    ]
+    return all.sort((a, b) => a.level.localeCompare(b.level))
   }
 }
 
-function levelOf(effect: Effect): 'error' | 'warning' {
-  return effect === 'crash' || effect === 'wrong' ? 'error' : 'warning'
-}
+/** A file, a line or a record of which something may be wrong. */
+export class Spot<Code extends string> {
+  readonly #findings: FileFindings<Code>
+  readonly #place: Omit<Place, 'detail'>
 
-/** Takes what is wrong, with the place in its file if there is a narrower one, e.g. "regions[2]". */
-export type Say<Code extends string> = (code: Code, detail: string, place?: string) => void
-
-/** Says the same of a place, or of one inside it. */
-export function within<Code extends string>(place: string, say: Say<Code>): Say<Code> {
-  return (code, detail, inner = '') => {
-    say(code, detail, place + inner)
+  constructor(findings: FileFindings<Code>, place: Omit<Place, 'detail'>) {
+    this.#findings = findings
+    this.#place = place
   }
-}
 
-/** Says what is wrong with a file, or with one of its lines. */
-export function sayOf<Code extends string>(
-  findings: FileFindings<Code>,
-  where: Pick<Place, 'file' | 'line'>,
-): Say<Code> {
-  return (code, detail, record) => {
-    findings.add(code, { ...where, ...(record === undefined ? {} : { record }), detail })
+  /** Takes what is wrong here. */
+  say(code: Code, detail: string): void {
+    this.#findings.add(code, { ...this.#place, detail })
+  }
+
+  /** A narrower place, e.g. "regions[2]". */
+  within(record: string): Spot<Code> {
+    const { record: outer = '' } = this.#place
+    return new Spot(this.#findings, { ...this.#place, record: outer + record })
   }
 }
 

@@ -2,48 +2,7 @@
 // ODVGDataset and the transforms behind them; TAO's documented keys.
 
 import type { OdvgDialect } from '../core/dialects.ts'
-import type { Rule } from './findings.ts'
-import type { LineProblem } from './json-lines.ts'
-
-/** Kinds of trouble with an ODVG file. */
-export type OdvgCode =
-  | LineProblem
-  | 'file_empty'
-  | 'file_large'
-  | 'record_not_object'
-  | 'filename_missing'
-  | 'size_missing'
-  | 'size_invalid'
-  | 'variant_missing'
-  | 'caption_missing'
-  | 'caption_blank'
-  | 'caption_outer_space'
-  | 'caption_lower_length'
-  | 'text_too_long'
-  | 'regions_missing'
-  | 'regions_empty'
-  | 'phrase_missing'
-  | 'phrase_not_string'
-  | 'phrase_blank'
-  | 'phrase_substring'
-  | 'bbox_missing'
-  | 'bbox_shape'
-  | 'bbox_nested'
-  | 'box_not_finite'
-  | 'box_reversed'
-  | 'box_small'
-  | 'box_outside'
-  | 'box_over_edge'
-  | 'tokens_missing'
-  | 'tokens_shape'
-  | 'span_outside'
-  | 'span_utf16'
-  | 'span_not_phrase'
-  | 'label_invalid'
-  | 'label_unknown'
-  | 'label_map_invalid'
-  | 'label_map_keys'
-  | 'label_map_names'
+import { crash, none, risk, wrong, type Rule } from './findings.ts'
 
 const recount = 'count spans in Unicode code points of the caption as it is stored'
 const realign = 'write [x1, y1, x2, y2], not [x, y, w, h], and drop empty boxes'
@@ -51,21 +10,17 @@ const realign = 'write [x1, y1, x2, y2], not [x, y, w, h], and drop empty boxes'
 /** A rule, and what is otherwise for single loaders. */
 type DialectRule = Rule & Partial<Readonly<Record<OdvgDialect, Partial<Rule>>>>
 
-const crash = (loader: string, advice: string): Rule => ({ effect: 'crash', loader, advice })
-const wrong = (loader: string, advice: string): Rule => ({ effect: 'wrong', loader, advice })
-
-const RULES: Readonly<Record<OdvgCode, DialectRule>> = {
+const RULES = {
   file_bom: crash('json.loads refuses a byte order mark', 'write the file without it'),
   utf8_invalid: crash('decoding fails for the whole file', 'write UTF-8'),
   line_blank: crash('json.loads fails on the empty line', 'remove the line'),
   json_invalid: crash('json.loads fails', 'write one JSON object per line'),
   record_not_object: crash('looks for keys in something that has none', 'write objects'),
   file_empty: wrong('has no image to train on', 'export again with rules that keep some'),
-  file_large: {
-    effect: 'risk',
-    loader: 'reads and parses the whole file at start-up, in every process',
-    advice: 'export with --set export.layout=sharded and list the shards as data sets',
-  },
+  file_large: risk(
+    'reads and parses the whole file at start-up, in every process',
+    'export with --set export.layout=sharded and list the shards as data sets',
+  ),
   filename_missing: {
     ...crash(
       "KeyError: 'filename'",
@@ -103,9 +58,7 @@ const RULES: Readonly<Record<OdvgCode, DialectRule>> = {
   },
   regions_missing: crash('finds no list of regions', 'add "regions"'),
   regions_empty: {
-    effect: 'none',
-    loader: 'loads the image without boxes',
-    advice: 'drop it if not meant',
+    ...none('loads the image without boxes', 'drop it if not meant'),
     'open-groundingdino': crash(
       'fails when it unpacks the empty list',
       'drop images without regions',
@@ -120,13 +73,11 @@ const RULES: Readonly<Record<OdvgCode, DialectRule>> = {
     ...wrong('trains the box on no word', 'write the phrase'),
     mmdet: { effect: 'none', loader: 'only displays the phrase' },
   },
-  phrase_substring: {
-    effect: 'risk',
-    loader:
-      'looks for the first place of each phrase in the joined prompt: a phrase inside another may ' +
+  phrase_substring: risk(
+    'looks for the first place of each phrase in the joined prompt: a phrase inside another may ' +
       "take the other's tokens, depending on a random order",
-    advice: 'export with --set filter.nested=text, or drop one of the two',
-  },
+    'export with --set filter.nested=text, or drop one of the two',
+  ),
   bbox_missing: crash("KeyError: 'bbox'", 'add the box'),
   bbox_shape: crash('unpacks four numbers', 'write [x1, y1, x2, y2]'),
   bbox_nested: {
@@ -146,20 +97,14 @@ const RULES: Readonly<Record<OdvgCode, DialectRule>> = {
     tao: wrong('takes it as it is', 'write [x1, y1, x2, y2], not [x, y, w, h]'),
   },
   box_small: {
-    effect: 'none',
-    loader: 'trains on a box with a side below 1 px',
-    advice: 'write pixels, not shares of the size',
+    ...none('trains on a box with a side below 1 px', 'write pixels, not shares of the size'),
     mmdet: { effect: 'drop', loader: 'drops boxes with a side below 1 px' },
   },
   box_outside: {
     ...wrong('trains on a box that is not in the image', 'check the size and the box'),
     mmdet: { effect: 'drop', loader: 'drops the box' },
   },
-  box_over_edge: {
-    effect: 'none',
-    loader: 'trains on the box with the part that is outside',
-    advice: 'clip boxes to the image',
-  },
+  box_over_edge: none('trains on the box with the part that is outside', 'clip boxes to the image'),
   tokens_missing: crash("KeyError: 'tokens_positive'", 'add the spans of the phrase'),
   tokens_shape: crash('needs pairs of whole numbers', 'write [[start, end], ...]'),
   span_outside: wrong('finds no token for the box', recount),
@@ -170,15 +115,19 @@ const RULES: Readonly<Record<OdvgCode, DialectRule>> = {
   label_map_invalid: crash('needs one object of names', 'write {"0": "dog", ...}'),
   label_map_keys: crash('looks labels up as digits', 'number the keys from "0"'),
   label_map_names: {
-    effect: 'risk',
-    loader: 'may find the name inside a longer one of the same prompt',
-    advice: 'use plain names, none of which is a part of another',
+    ...risk(
+      'may find the name inside a longer one of the same prompt',
+      'use plain names, none of which is a part of another',
+    ),
     mmdet: {
       loader:
         'takes "/" for alternatives of which it picks one, removes "(...)", makes "_" a space',
     },
   },
-}
+} satisfies Readonly<Record<string, DialectRule>>
+
+/** Kinds of trouble with an ODVG file. */
+export type OdvgCode = keyof typeof RULES
 
 /** What the loader of a dialect does; only what it reads is looked at, see odvg-record.ts. */
 export function odvgRules(dialect: OdvgDialect): Record<OdvgCode, Rule> {

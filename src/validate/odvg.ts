@@ -4,9 +4,9 @@ import fs from 'node:fs/promises'
 import path from 'node:path'
 import { odvgDialect, type OdvgDialect } from '../core/dialects.ts'
 import { InputError, messageOf } from '../core/errors.ts'
-import { FileFindings, sayOf, show } from './findings.ts'
+import { FileFindings, show, Spot } from './findings.ts'
 import { isJsonLinesName, readJsonLines } from './json-lines.ts'
-import { checkRecord, type OdvgReading } from './odvg-record.ts'
+import { checkRecord } from './odvg-record.ts'
 import { odvgRules, type OdvgCode } from './odvg-rules.ts'
 import { isTree, parsePythonJson, type Tree } from './python-json.ts'
 import type { CheckedFiles, Validator, ValidatorInput } from './validator.ts'
@@ -40,37 +40,28 @@ async function checkOdvg(input: ValidatorInput): Promise<CheckedFiles> {
   const tokenStarts = await input.readTokenizer(options['vocab'])
   const findings = new FileFindings(odvgRules(dialect))
   const labelMap = options['label-map'] ?? (await labelMapBeside(input))
-  const labels =
-    labelMap === undefined
-      ? {}
-      : { labels: checkLabelMap(await readLabelMap(labelMap), labelMap, dialect, findings) ?? {} }
+  let labels: Tree | undefined
+  if (labelMap !== undefined) {
+    const spot = new Spot(findings, { file: labelMap })
+    labels = checkLabelMap(await readLabelMap(labelMap), { dialect, spot }) ?? {}
+  }
   let records = 0
   for (const file of files) {
-    const { size } = await fs.stat(path.join(root, file))
+    const place = path.join(root, file)
+    const { size } = await fs.stat(place)
     if (size > LARGE_BYTES) {
       findings.add('file_large', { file, detail: `${Math.round(size / 2 ** 20)} MB` })
     }
-    records += await checkFile(root, file, { dialect, tokenStarts, ...labels }, findings)
+    const before = records
+    for await (const line of readJsonLines(place)) {
+      records++
+      const spot = new Spot(findings, { file, line: line.line })
+      if ('problem' in line) spot.say(line.problem, line.detail)
+      else checkRecord(line.value, { dialect, tokenStarts, labels, spot })
+    }
+    if (records === before) findings.add('file_empty', { file, detail: 'no line' })
   }
   return { records, findings: findings.list() }
-}
-
-/** @returns the number of records */
-async function checkFile(
-  root: string,
-  file: string,
-  reading: OdvgReading,
-  findings: FileFindings<OdvgCode>,
-): Promise<number> {
-  let records = 0
-  for await (const line of readJsonLines(path.join(root, file))) {
-    records++
-    const say = sayOf(findings, { file, line: line.line })
-    if ('problem' in line) say(line.problem, line.detail)
-    else checkRecord(line.value, reading, say)
-  }
-  if (records === 0) findings.add('file_empty', { file, detail: 'no line' })
-  return records
 }
 
 async function labelMapBeside({ root, isFolder }: ValidatorInput): Promise<string | undefined> {
@@ -95,23 +86,21 @@ async function readLabelMap(file: string): Promise<unknown> {
 /** @returns the names by label; undefined if the map is none */
 function checkLabelMap(
   map: unknown,
-  file: string,
-  dialect: OdvgDialect,
-  findings: FileFindings<OdvgCode>,
+  { dialect, spot }: { readonly dialect: OdvgDialect; readonly spot: Spot<OdvgCode> },
 ): Tree | undefined {
-  const say = sayOf(findings, { file })
   if (!isTree(map) || !Object.values(map).every((name) => typeof name === 'string')) {
-    say('label_map_invalid', show(map))
+    spot.say('label_map_invalid', show(map))
     return undefined
   }
   const entries = Object.entries(map as Readonly<Record<string, string>>)
-  for (const [key] of entries) if (!/^\d+$/.test(key)) say('label_map_keys', `key ${show(key)}`)
-  if (!('0' in map) && entries.length > 0) say('label_map_keys', 'no key "0"')
+  for (const [key] of entries)
+    if (!/^\d+$/.test(key)) spot.say('label_map_keys', `key ${show(key)}`)
+  if (!('0' in map) && entries.length > 0) spot.say('label_map_keys', 'no key "0"')
   const all = `\n${entries.map(([, name]) => name).join('\n')}\n`
   for (const [key, name] of entries) {
     const isOdd =
       dialect === 'mmdet' ? /[/_]|\(.*\)/.test(name) : all.indexOf(name) !== all.lastIndexOf(name)
-    if (isOdd) say('label_map_names', `${show(key)}: ${show(name)}`)
+    if (isOdd) spot.say('label_map_names', `${show(key)}: ${show(name)}`)
   }
   return map
 }

@@ -67,7 +67,8 @@ async function findFiles(target: string, format: ValidatedFormat): Promise<Found
     : []
   const { validator } = format
   const files = [...names, ...inner]
-    .filter((name) => isAnnotationFile(path.basename(name), validator))
+    .filter((name) => !BESIDE_ANNOTATIONS.includes(path.basename(name)))
+    .filter((name) => validator.isAnnotationFile(path.basename(name)))
     .sort()
   if (files.length === 0) {
     throw new InputError(`${target}: no ${validator.ending} file in it or in its annotations/`)
@@ -77,10 +78,6 @@ async function findFiles(target: string, format: ValidatedFormat): Promise<Found
 
 /** What lies beside the annotations of our own exports. */
 const BESIDE_ANNOTATIONS = ['export.json', 'dropped.jsonl', 'label_map.json']
-
-function isAnnotationFile(name: string, validator: ValidatedFormat['validator']): boolean {
-  return !BESIDE_ANNOTATIONS.includes(name) && validator.isAnnotationFile(name)
-}
 
 /** What our own exports say about themselves. */
 async function dialectOfExport(folder: string, format: string): Promise<string | undefined> {

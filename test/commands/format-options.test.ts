@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import {
-  checkDialect,
   describeFormats,
   dialectOption,
   foreignOption,
@@ -16,10 +15,21 @@ const [toy, plain, odd] = FORMATS as [(typeof FORMATS)[0], (typeof FORMATS)[0], 
 
 describe('formatNamed', () => {
   it('finds a format, or lists those there are', () => {
-    expect(formatNamed('odd', FORMATS)).toBe(odd)
-    expect(() => formatNamed('grit', FORMATS)).toThrow(
+    expect(formatNamed({ format: 'odd' }, FORMATS)).toBe(odd)
+    expect(() => formatNamed({ format: 'grit' }, FORMATS)).toThrow(
       '--format grit is unknown; there are toy, plain, odd',
     )
+  })
+
+  it('takes the dialects of the format, and none', () => {
+    const find = (format: string, dialect?: string) => formatNamed({ format, dialect }, FORMATS)
+
+    expect(find('odd', 'large')).toBe(odd)
+    expect(find('plain')).toBe(plain)
+    expect(() => find('plain', 'large')).toThrow(
+      '--dialect has a meaning with --format toy, odd only, not with plain',
+    )
+    expect(() => find('toy', 'round')).toThrow('--dialect round is of --format odd, not of toy')
   })
 })
 
@@ -31,21 +41,6 @@ describe('dialectOption', () => {
     expect(description).toBe(
       'loader of toy, odd files; default: that of the folder, else small, round',
     )
-  })
-})
-
-describe('checkDialect', () => {
-  it('takes those of the format, and none', () => {
-    expect(() => {
-      checkDialect('large', odd, FORMATS)
-      checkDialect(undefined, plain, FORMATS)
-    }).not.toThrow()
-    expect(() => {
-      checkDialect('large', plain, FORMATS)
-    }).toThrow('--dialect has a meaning with --format toy, odd only, not with plain')
-    expect(() => {
-      checkDialect('round', toy, FORMATS)
-    }).toThrow('--dialect round is of --format odd, not of toy')
   })
 })
 

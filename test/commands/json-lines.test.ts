@@ -53,8 +53,8 @@ describe('writeJsonLines', () => {
   it('writes one value per line', async () => {
     const output = new PassThrough()
 
-    await writeJsonLines(output, [1, { a: '\n' }], signal)
-    await writeJsonLines(output, [], signal)
+    await writeJsonLines({ stdout: output, signal }, [1, { a: '\n' }])
+    await writeJsonLines({ stdout: output, signal }, [])
 
     expect(String(output.read())).toBe('1\n{"a":"\\n"}\n')
   })
@@ -63,14 +63,14 @@ describe('writeJsonLines', () => {
     const output = new PassThrough({ highWaterMark: 1 })
     const stop = new AbortController()
     let isDone = false
-    const writing = writeJsonLines(output, ['long'], signal).then(() => (isDone = true))
+    const writing = writeJsonLines({ stdout: output, signal }, ['long']).then(() => (isDone = true))
 
     await new Promise((resolve) => setImmediate(resolve))
     expect(isDone).toBe(false)
     output.read()
     await writing
 
-    const stuck = failure(writeJsonLines(output, ['again'], stop.signal))
+    const stuck = failure(writeJsonLines({ stdout: output, signal: stop.signal }, ['again']))
     stop.abort()
     expect(await stuck).toMatch(/^AbortError/)
   })

@@ -128,15 +128,12 @@ describe('groundmill run', () => {
 })
 
 describe('groundmill', () => {
-  it.each(['report', 'view', 'calibrate', 'worker'])(
-    'says that %s is not available yet, if it is not',
-    async (name) => {
-      const { code, stderr } = await runMain(name, 'some-folder', '--json')
+  it('knows no other commands, and says which one may be meant', async () => {
+    const { code, stderr } = await runMain('stats', 'some-folder')
 
-      expect(code).not.toBe(0)
-      if (code === 2) expect(stderr).toMatch(/not available yet|usage|option|argument/i)
-    },
-  )
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/^error: unknown command 'stats'\n\(Did you mean status\?\)/)
+  })
 
   it('shows help with an example for every command', async () => {
     const { stdout } = await runMain('--help')

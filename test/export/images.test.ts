@@ -17,7 +17,7 @@ function shardWith(...rows: number[]) {
       for (const index of rows) {
         const { key } = rowOf(index)
         log.push(`read ${index}`)
-        yield { key, name: `${key}.jpg`, bytes: Buffer.from(`image ${index}`) }
+        yield { key, format: 'jpg', bytes: Buffer.from(`image ${index}`) }
       }
     } finally {
       log.push('closed')

@@ -63,7 +63,7 @@ describe('writeFolder', () => {
     const parent = await temporaryFolder()
     const to = path.join(parent, 'deep/to')
 
-    const result = await writeFolder(to, false, async (folder) => {
+    const result = await writeFolder({ to, overwrite: false }, async (folder) => {
       expect(path.dirname(folder.path)).toBe(path.join(parent, 'deep'))
       expect(path.basename(folder.path)).toMatch(/^\.to\.partial/)
       await folder.finish(await folder.create('a'))
@@ -78,10 +78,13 @@ describe('writeFolder', () => {
   it('leaves nothing of a failure, open files included', async () => {
     const parent = await temporaryFolder()
 
-    const failing = writeFolder(path.join(parent, 'to'), false, async (folder) => {
-      await (await folder.create('a')).write('half')
-      throw new Error('no more')
-    })
+    const failing = writeFolder(
+      { to: path.join(parent, 'to'), overwrite: false },
+      async (folder) => {
+        await (await folder.create('a')).write('half')
+        throw new Error('no more')
+      },
+    )
 
     await expect(failing).rejects.toThrow('no more')
     expect(await fs.readdir(parent)).toEqual([])
@@ -91,7 +94,7 @@ describe('writeFolder', () => {
     const to = path.join(await temporaryFolder(), 'to')
     await fs.mkdir(to)
     const write = (name: string, overwrite: boolean) =>
-      writeFolder(to, overwrite, async (folder) => folder.finish(await folder.create(name)))
+      writeFolder({ to, overwrite }, async (folder) => folder.finish(await folder.create(name)))
 
     await write(EXPORT_RECORD, false)
     await expect(write('b', false)).rejects.toThrow(/holds an export; .* add --overwrite/)
@@ -104,7 +107,7 @@ describe('writeFolder', () => {
   it('removes nothing that somebody has written there meanwhile', async () => {
     const to = path.join(await temporaryFolder(), 'to')
 
-    const late = writeFolder(to, false, async () => {
+    const late = writeFolder({ to, overwrite: false }, async () => {
       await fs.mkdir(to)
       await fs.writeFile(path.join(to, 'theirs'), '')
     })

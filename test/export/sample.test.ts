@@ -5,7 +5,10 @@ import type { GroundingRow } from '../../src/core/types.ts'
 import { makeRow } from '../helpers/runs.ts'
 
 const exported = (row: GroundingRow) =>
-  toExportSample({ row, regions: row.candidates }, 'a.jpg', (phrase) => phrase)!
+  toExportSample(
+    { row, regions: row.candidates },
+    { fileName: 'a.jpg', categoryOf: (phrase) => phrase },
+  )!
 
 const points = (text: string, [start, end]: readonly [number, number]) =>
   [...text].slice(start, end).join('')
@@ -68,11 +71,14 @@ describe('toExportSample', () => {
     })
     const sample = { row, regions: row.candidates }
 
-    const some = toExportSample(sample, 'a.jpg', (_phrase, lemma) =>
-      lemma === 'dog' ? 'd' : undefined,
-    )
+    const some = toExportSample(sample, {
+      fileName: 'a.jpg',
+      categoryOf: (_phrase, lemma) => (lemma === 'dog' ? 'd' : undefined),
+    })
 
     expect(some?.regions.map(({ category }) => category)).toEqual(['d'])
-    expect(toExportSample(sample, 'a.jpg', () => undefined)).toBeUndefined()
+    expect(
+      toExportSample(sample, { fileName: 'a.jpg', categoryOf: () => undefined }),
+    ).toBeUndefined()
   })
 })

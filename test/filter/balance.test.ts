@@ -30,11 +30,10 @@ async function balanced(
     passes++
     yield* samples
   }
-  const newBalance = await surveyBalance(
-    all,
-    filterOptionsSchema.parse(filter),
-    balanceOptionsSchema.parse(options),
-  )
+  const newBalance = await surveyBalance(all, {
+    filter: filterOptionsSchema.parse(filter),
+    balance: balanceOptionsSchema.parse(options),
+  })
   const balance = newBalance()
   const drops: Record<string, number> = {}
   const results = samples.map((sample) => {
@@ -67,11 +66,10 @@ describe('surveyBalance', () => {
     async function* all() {
       yield* samples
     }
-    const newBalance = await surveyBalance(
-      all,
-      filterOptionsSchema.parse({}),
-      balanceOptionsSchema.parse({ maxPerPhrase: 1 }),
-    )
+    const newBalance = await surveyBalance(all, {
+      filter: filterOptionsSchema.parse({}),
+      balance: balanceOptionsSchema.parse({ maxPerPhrase: 1 }),
+    })
     for (const balance of [newBalance(), newBalance()]) {
       expect(samples.map((sample) => balance(sample))).toEqual([samples[0], 'common_phrases'])
     }

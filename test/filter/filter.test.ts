@@ -14,7 +14,7 @@ type Options = Parameters<typeof filterOptionsSchema.parse>[0]
 function run(row: GroundingRow, options: Options, defaultScore = 0.5) {
   const dropped: Partial<Record<CandidateDrop, number>> = {}
   const parsed = filterOptionsSchema.parse(options)
-  const filter = createSampleFilter(parsed, parsed.score ?? defaultScore)
+  const filter = createSampleFilter({ ...parsed, score: parsed.score ?? defaultScore })
   const result = filter(row, (reason, count) => {
     if (count > 0) dropped[reason] = (dropped[reason] ?? 0) + count
   })

@@ -116,7 +116,7 @@ async function publishShard(
   files['groundings.parquet'] = await attempt.write('groundings.parquet', bytes)
   if (images !== undefined) {
     const tar = createImagesTar(attempt.append('images.tar'))
-    for (const row of rows) await tar.add(row.key, row.format, images(row))
+    for (const row of rows) await tar.add({ key: row.key, format: row.format, bytes: images(row) })
     files['images.tar'] = await tar.close()
   }
   const start = rows[0]!.row

@@ -11,7 +11,8 @@ import { describe, expect, it } from 'vitest'
 import { ShardError } from '../../src/core/errors.ts'
 import type { Reject } from '../../src/core/reasons.ts'
 import { assertAccounted } from '../../src/run/shard-accounts.ts'
-import { readCommittedShards, shardName } from '../../src/store/posix/shards.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
+import { committedShards, shardName } from '../../src/store/shards.ts'
 import { groundmill } from '../helpers/groundmill.ts'
 import { makeJpeg } from '../helpers/images.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
@@ -42,7 +43,7 @@ async function label(
   const fates = new Map<number, string>()
   const rejects: Reject[] = []
   let total = 0
-  for await (const shard of readCommittedShards(run)) {
+  for await (const shard of committedShards(createPosixStore(run))) {
     const { rows, counts } = shard.commit
     expect(counts.groundings + counts.rejects).toBe(rows.end - rows.start)
     total += rows.end - rows.start
@@ -134,7 +135,7 @@ describe('accounting', () => {
       captions.map((caption) => (caption === long ? 'prompt_too_long' : 'grounded')),
     )
     const stored: string[][] = []
-    for await (const shard of readCommittedShards(path.join(folder, 'run'))) {
+    for await (const shard of committedShards(createPosixStore(path.join(folder, 'run')))) {
       const keys: string[] = []
       for await (const { key } of shard.images()) keys.push(key)
       stored.push(keys)
@@ -246,7 +247,7 @@ describe('assertAccounted', () => {
 
   it('accepts every row once', () => {
     expect(() => {
-      assertAccounted(shard, rows(12, 10), rows(11))
+      assertAccounted(shard, { rows: rows(12, 10), rejects: rows(11) })
     }).not.toThrow()
   })
 
@@ -261,7 +262,7 @@ describe('assertAccounted', () => {
     ['of another shard', rows(10, 11), rows(13), /row 13 is not of this shard/],
   ])('names a row that is %s', (_, groundings, rejects, message) => {
     const check = () => {
-      assertAccounted(shard, groundings, rejects)
+      assertAccounted(shard, { rows: groundings, rejects })
     }
 
     expect(check).toThrow(ShardError)

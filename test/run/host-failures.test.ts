@@ -46,7 +46,7 @@ describe('readHostFailures', () => {
       await commit(store, 2, []),
     ]
 
-    expect(await readHostFailures(store, commits, 2)).toEqual([
+    expect((await readHostFailures(store, commits)).slice(0, 2)).toEqual([
       { host: 'b', rows: 3, reasons: { http_5xx: 2, http_4xx: 1 } },
       { host: 'a', rows: 1, reasons: { deadline: 1 } },
     ])

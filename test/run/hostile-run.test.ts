@@ -7,7 +7,8 @@ import zlib from 'node:zlib'
 import sharp from 'sharp'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Reject } from '../../src/core/reasons.ts'
-import { readCommittedShards, shardName } from '../../src/store/posix/shards.ts'
+import { createPosixStore } from '../../src/store/posix/posix-store.ts'
+import { committedShards, shardName } from '../../src/store/shards.ts'
 import { startGroundmill } from '../helpers/groundmill.ts'
 import {
   drip,
@@ -133,7 +134,7 @@ describe.runIf(process.platform === 'linux')('a run over a hostile server', () =
 
     expect(ended).toMatchObject({ code: 0 })
     const found = new Map<number, string>()
-    for await (const shard of readCommittedShards(run)) {
+    for await (const shard of committedShards(createPosixStore(run))) {
       for await (const { row } of shard.rows()) found.set(row, 'ok')
       const file = path.join(run, 'shards', shardName(shard.id), 'rejects.jsonl')
       const text = await fs.readFile(file, 'utf8')

@@ -110,7 +110,7 @@ describe('a local input', () => {
     const file = { path: '/nowhere/a.parquet', size: 70 * 2 ** 30, mtime: OLD.toISOString() }
     const remote = { path: 'https://a.test/b.parquet', size: 2 ** 60, mtime: OLD.toISOString() }
     const hash = (mode: 'auto' | 'always', ...files: (typeof file)[]) =>
-      hashInputs({ files }, mode, { progress, signal: new AbortController().signal })
+      hashInputs({ files }, { mode, progress, signal: new AbortController().signal })
 
     expect(await hash('auto', file, remote)).toBeUndefined()
     expect(notes).toEqual([expect.stringContaining('75.2 GB: of each file only')])

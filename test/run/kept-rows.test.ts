@@ -16,7 +16,7 @@ async function keysOf(items: AsyncIterable<{ readonly key: string }>): Promise<s
   return keys
 }
 
-const image = (key: string): StoredImage => ({ key, name: `${key}.png`, bytes: Buffer.from(key) })
+const image = (key: string): StoredImage => ({ key, format: 'png', bytes: Buffer.from(key) })
 const reject = (row: number, code: Reject['code']): Reject => ({
   key: String(row),
   row,

@@ -17,7 +17,7 @@ async function makeRun(rows: readonly FakeRow[]) {
   const shards = rows.map((_, id) => shardOf(id, id, id + 1))
   const commits = new Map<number, CommitRecord>()
   const { progress, told } = recordingProgress()
-  const label = (signal = never) => labelShards(shards, tools, progress, signal, commits)
+  const label = (signal = never) => labelShards(shards, { tools, progress, signal, commits })
   return { store, tools, world, shards, commits, told, label }
 }
 

@@ -7,7 +7,7 @@ import { loadConfig } from '../../src/config.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 import { planDataset, runDataset } from '../../src/run/run.ts'
 import { createPosixStore } from '../../src/store/posix/posix-store.ts'
-import { writeAttribute } from '../../src/store/attributes.ts'
+import { RunAttribute } from '../../src/store/attributes.ts'
 import { findCommit } from '../../src/store/shards.ts'
 import { recordingProgress } from '../helpers/fake-tools.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
@@ -54,9 +54,9 @@ describe('runDataset', () => {
     expect(first.told).toMatchObject({ rows: 25, warnings: [] })
 
     const store = createPosixStore(run)
-    const attribute = { name: 'a', columns: ['x'] }
-    await writeAttribute(store, (await findCommit(store, 0))!, attribute, [])
-    await writeAttribute(store, (await findCommit(store, 1))!, attribute, [])
+    const attribute = new RunAttribute(store, 'a')
+    await attribute.write((await findCommit(store, 0))!, { columns: ['x'], values: [] })
+    await attribute.write((await findCommit(store, 1))!, { columns: ['x'], values: [] })
     await fs.rm(path.join(run, 'attributes/a/00001.json'))
     const again = recordingProgress()
     expect((await runDataset(config, run, again.progress, never)).counts).toEqual(summary.counts)

@@ -25,10 +25,13 @@ describe('ShardAccounts', () => {
     const { accounts, ended } = makeAccounts(4)
     const row = makeRow({ row: 12, boxes: [['a brown dog', 0.5, 1, 2, 3, 4]] })
 
-    accounts.reject(13, 'caption_empty', 'nothing')
-    accounts.rejectError(11, 'http://a', new SampleError('http_5xx', 'HTTP 503', { attempts: 2 }))
+    accounts.reject({ row: 13, code: 'caption_empty', detail: 'nothing' })
+    accounts.rejectError(
+      { row: 11, url: 'http://a' },
+      new SampleError('http_5xx', 'HTTP 503', { attempts: 2 }),
+    )
     accounts.ground(row, 2)
-    accounts.rejectError(10, null, new SampleError('decode_error', 'cut'))
+    accounts.rejectError({ row: 10, url: null }, new SampleError('decode_error', 'cut'))
 
     expect(ended()).toBe(4)
     expect(accounts.close(digestUrl)).toEqual({
@@ -55,12 +58,23 @@ describe('ShardAccounts', () => {
     const { accounts } = makeAccounts(3)
     const context = { time: '2026-01-01T00:00:00.000Z', urlDigest: digestUrl('http://a') }
     accounts.rejectError(
-      10,
-      'http://a',
+      { row: 10, url: 'http://a' },
       new SampleError('blocklist_hash', 'list x', { ...context, host: 'a', httpStatus: 200 }),
     )
-    accounts.reject(11, 'caption_empty', 'nothing', { url: 'http://a', host: 'a' })
-    accounts.reject(12, 'caption_empty', 'nothing', { url: 'http://b', host: 'b' })
+    accounts.reject({
+      row: 11,
+      code: 'caption_empty',
+      detail: 'nothing',
+      url: 'http://a',
+      host: 'a',
+    })
+    accounts.reject({
+      row: 12,
+      code: 'caption_empty',
+      detail: 'nothing',
+      url: 'http://b',
+      host: 'b',
+    })
 
     const { rejects } = accounts.close(digestUrl)
 
@@ -74,7 +88,7 @@ describe('ShardAccounts', () => {
 
   it('does not close with a row that is lost', () => {
     const { accounts } = makeAccounts(2)
-    accounts.reject(10, 'caption_empty', 'nothing')
+    accounts.reject({ row: 10, code: 'caption_empty', detail: 'nothing' })
 
     expect(() => accounts.close(digestUrl)).toThrow(ShardError)
     expect(() => accounts.close(digestUrl)).toThrow(/row 11 is lost/)
@@ -93,8 +107,8 @@ describe('ShardAccounts', () => {
 
     it('has changed when a row has another fate', () => {
       const [same, other, better] = [1, 2, 3].map(() => makeAccounts(4, kept).accounts)
-      same!.reject(11, 'http_5xx', 'again')
-      other!.reject(11, 'deadline', 'slow now')
+      same!.reject({ row: 11, code: 'http_5xx', detail: 'again' })
+      other!.reject({ row: 11, code: 'deadline', detail: 'slow now' })
       better!.ground(makeRow({ row: 11 }), 0)
 
       expect([same, other, better].map((accounts) => accounts!.hasChanged())).toEqual([

@@ -13,16 +13,17 @@ const bytesOf = (key: string) => Buffer.from(`image ${key}`)
 async function makeFiles(before?: readonly string[]) {
   const attempt = await beginShard(createMemoryStore(createMemory('')), { shard: 0, version: 1 })
   const images = async function* (): AsyncGenerator<StoredImage> {
-    for (const key of before ?? []) yield { key, name: `${key}.jpg`, bytes: bytesOf(key) }
+    for (const key of before ?? []) yield { key, format: 'jpg', bytes: bytesOf(key) }
   }
   const kept: KeptRows = { ...NOTHING, retried: new Map(), droppedPhrases: 0, images }
   const files = new ShardFiles(attempt, before === undefined ? undefined : kept)
   const store = async (...keys: readonly string[]) => {
-    for (const key of keys) await files.storeImage(key, 'jpg', bytesOf(key))
+    for (const key of keys) await files.storeImage({ key, format: 'jpg', bytes: bytesOf(key) })
   }
   const stored = async () => {
     const names: string[] = []
-    for await (const { name } of readImagesTar(await attempt.open('images.tar'))) names.push(name)
+    for await (const { key, format } of readImagesTar(await attempt.open('images.tar')))
+      names.push(`${key}.${format}`)
     return names
   }
   return { attempt, files, store, stored }

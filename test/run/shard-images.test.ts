@@ -39,7 +39,7 @@ async function makeImages(over: Partial<ImageLoader> = {}) {
     async function* source() {
       yield* rows
     }
-    for await (const { row, read } of loadShardImages(source(), shared, never)) {
+    for await (const { row, read } of loadShardImages(source(), { ...shared, signal: never })) {
       order.push(row.row)
       fates[row.row] = Buffer.from(await read()).toString()
     }

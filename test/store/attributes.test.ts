@@ -9,10 +9,8 @@ import { boxArea } from '../../src/core/box.ts'
 import type { CommitRecord } from '../../src/store/commit-record.ts'
 import {
   listAttributes,
-  readAttribute,
-  shardsWithAttribute,
+  RunAttribute,
   sweepAttributes,
-  writeAttribute,
   type AttributeValues,
 } from '../../src/store/attributes.ts'
 import { createPosixStore } from '../../src/store/posix/posix-store.ts'
@@ -21,7 +19,7 @@ import { beginShard, committedShards, publishShard, readCommits } from '../../sr
 import { makeRow, makeRun } from '../helpers/runs.ts'
 import { temporaryFolder } from '../helpers/temporary-folder.ts'
 
-const BOX_AREA = { name: 'box-area', columns: ['area', 'share'] }
+const COLUMNS = ['area', 'share']
 
 /** The demo attribute: the area of each box, in px² and as a share of its image. */
 async function* boxAreas(store: RunStore, shard: number): AsyncGenerator<AttributeValues> {
@@ -67,14 +65,17 @@ async function renew(store: RunStore, commit: CommitRecord): Promise<CommitRecor
 }
 
 const write = (store: RunStore, commit: CommitRecord) =>
-  writeAttribute(store, commit, BOX_AREA, boxAreas(store, commit.shard))
+  new RunAttribute(store, 'box-area').write(commit, {
+    columns: COLUMNS,
+    values: boxAreas(store, commit.shard),
+  })
 
 describe('an attribute', () => {
   it('comes back aligned with the rows of its shard', async () => {
     const { store, first, second, names } = await makeStore()
 
     const record = await write(store, first)
-    const attribute = await readAttribute(store, first, 'box-area')
+    const attribute = await new RunAttribute(store, 'box-area').read(first)
 
     expect(record).toMatchObject({
       name: 'box-area',
@@ -96,7 +97,7 @@ describe('an attribute', () => {
       { area: float(120, 3072), share: float(120 / 307_200, 0.01) },
     ])
     expect(await listAttributes(store)).toEqual(['box-area'])
-    expect(await shardsWithAttribute(store, [second, first], 'box-area')).toEqual([0])
+    expect(await new RunAttribute(store, 'box-area').shards([second, first])).toEqual([0])
     expect((await names('attributes/box-area')).sort()).toEqual(['00000.json', '00000.parquet'])
   })
 
@@ -112,9 +113,9 @@ describe('an attribute', () => {
           ),
         )
 
-        await writeAttribute(store, first, { name: 'any', columns: ['x'] }, values)
+        await new RunAttribute(store, 'any').write(first, { columns: ['x'], values })
 
-        const attribute = await readAttribute(store, first, 'any')
+        const attribute = await new RunAttribute(store, 'any').read(first)
         for (const [row, cells] of rows.entries()) {
           const candidates = cells.map(() => ({ phrase: 0, score: 0, box: BOX }))
           const expected = Float64Array.from(cells, (x) => x ?? NaN)
@@ -137,7 +138,7 @@ describe('an attribute', () => {
     const { store, first, names } = await makeStore()
     const values = cells.map(([row, candidate, x]) => ({ row, candidate, values: { x } }))
 
-    const writing = writeAttribute(store, first, { name, columns }, values)
+    const writing = new RunAttribute(store, name).write(first, { columns, values })
 
     await expect(writing).rejects.toThrow(RangeError)
     await expect(writing).rejects.toThrow(message)
@@ -153,12 +154,12 @@ describe('an attribute counts as absent', () => {
     await write(store, first)
     const next = await renew(store, first)
 
-    expect(await readAttribute(store, next, 'box-area')).toBeUndefined()
-    expect(await shardsWithAttribute(store, [next], 'box-area')).toEqual([])
+    expect(await new RunAttribute(store, 'box-area').read(next)).toBeUndefined()
+    expect(await new RunAttribute(store, 'box-area').shards([next])).toEqual([])
 
-    await writeAttribute(store, next, BOX_AREA, [])
-    expect((await readAttribute(store, next, 'box-area'))?.record.version).toBe(2)
-    expect(await readAttribute(store, first, 'box-area')).toBeUndefined()
+    await new RunAttribute(store, 'box-area').write(next, { columns: COLUMNS, values: [] })
+    expect((await new RunAttribute(store, 'box-area').read(next))?.record.version).toBe(2)
+    expect(await new RunAttribute(store, 'box-area').read(first)).toBeUndefined()
   })
 
   it.each(['file', 'record'])('whose %s is damaged', async (which) => {
@@ -170,7 +171,7 @@ describe('an attribute counts as absent', () => {
     bytes[bytes.length >> 1]! ^= 0xff
     await fs.writeFile(file, bytes)
 
-    expect(await readAttribute(store, first, 'box-area')).toBeUndefined()
+    expect(await new RunAttribute(store, 'box-area').read(first)).toBeUndefined()
   })
 
   it('that another process is writing', async () => {
@@ -181,10 +182,10 @@ describe('an attribute counts as absent', () => {
       yield* boxAreas(store, 0)
     }
 
-    await writeAttribute(store, first, BOX_AREA, values())
+    await new RunAttribute(store, 'box-area').write(first, { columns: COLUMNS, values: values() })
 
     expect(inner).toBeUndefined()
-    expect(await readAttribute(store, first, 'box-area')).toBeDefined()
+    expect(await new RunAttribute(store, 'box-area').read(first)).toBeDefined()
   })
 
   it('whose writer broke at any step, the first time and when it is written again', async () => {
@@ -203,8 +204,8 @@ describe('an attribute counts as absent', () => {
         left = steps
         await expect(write(breaking, first)).rejects.toThrow('killed')
 
-        expect(await readAttribute(store, first, 'box-area')).toBeUndefined()
-        expect(await shardsWithAttribute(store, [first], 'box-area')).toEqual([])
+        expect(await new RunAttribute(store, 'box-area').read(first)).toBeUndefined()
+        expect(await new RunAttribute(store, 'box-area').shards([first])).toEqual([])
         await sweepAttributes(store, new Map([[0, first]]))
         expect(await names('attributes/box-area')).toEqual([])
       }
@@ -217,7 +218,7 @@ describe('an attribute counts as absent', () => {
     const { runDir, store, first, names } = await makeStore()
     const url = (file: string) => pathToFileURL(path.resolve('src/store', file)).href
     const script = `
-      const { writeAttribute } = await import('${url('attributes.ts')}')
+      const { RunAttribute } = await import('${url('attributes.ts')}')
       const { createPosixStore } = await import('${url('posix/posix-store.ts')}')
       const { readCommits } = await import('${url('shards.ts')}')
       const store = createPosixStore(process.argv[1])
@@ -227,7 +228,7 @@ describe('an attribute counts as absent', () => {
         console.log('writing')
         await new Promise((resolve) => setTimeout(resolve, 60_000))
       }
-      await writeAttribute(store, commit, { name: 'slow', columns: ['x'] }, values())`
+      await new RunAttribute(store, 'slow').write(commit, { columns: ['x'], values: values() })`
     const argv = ['--import', 'tsx', '--input-type=module', '--eval', script, runDir]
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] })
     await once(child.stdout, 'data')
@@ -236,7 +237,7 @@ describe('an attribute counts as absent', () => {
     child.kill('SIGKILL')
     await once(child, 'exit')
 
-    expect(await readAttribute(store, first, 'slow')).toBeUndefined()
+    expect(await new RunAttribute(store, 'slow').read(first)).toBeUndefined()
     await sweepAttributes(store, new Map([[0, first]]))
     expect(await names('attributes/slow')).toEqual([])
   })
@@ -253,7 +254,7 @@ describe('sweepAttributes', () => {
 
     expect((await names('attributes/box-area')).sort()).toEqual(['00001.json', '00001.parquet'])
     await sweepAttributes(store, new Map([[1, second]]))
-    expect(await readAttribute(store, second, 'box-area')).toBeDefined()
+    expect(await new RunAttribute(store, 'box-area').read(second)).toBeDefined()
   })
 
   it('leaves alone what is being written', async () => {
@@ -270,7 +271,7 @@ describe('sweepAttributes', () => {
 
     await write(sweeping, first)
 
-    expect(await readAttribute(store, first, 'box-area')).toBeDefined()
+    expect(await new RunAttribute(store, 'box-area').read(first)).toBeDefined()
     expect(await names('attributes/box-area')).toHaveLength(2)
   })
 })

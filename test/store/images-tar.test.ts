@@ -20,7 +20,7 @@ describe('images.tar', () => {
     }))
     const write = async (name: string) => {
       const tar = createImagesTar(createAppendedFile(path.join(folder, name)))
-      for (const { key, bytes } of images) await tar.add(key, 'png', bytes)
+      for (const { key, bytes } of images) await tar.add({ key, format: 'png', bytes })
       return tar.close()
     }
 
@@ -28,10 +28,10 @@ describe('images.tar', () => {
 
     expect(digests[1]).toEqual(digests[0])
     const read = []
-    for await (const { key, name, bytes } of readImagesTar(
+    for await (const { key, format, bytes } of readImagesTar(
       await openStoredFile(path.join(folder, 'a.tar')),
     )) {
-      expect(name).toBe(`${key}.png`)
+      expect(format).toBe('png')
       read.push({ key, bytes })
     }
     expect(read).toEqual(images)
@@ -44,7 +44,7 @@ describe('images.tar', () => {
     for (const size of [0, 1, 511, 512, 513, 70_000]) {
       const key = String(size).padStart(10, '0')
       const bytes = Buffer.alloc(size, size + 1)
-      await tar.add(key, 'jpg', bytes)
+      await tar.add({ key, format: 'jpg', bytes })
       reference.entry({ name: `${key}.jpg`, mode: 0o644, mtime: new Date(0) }, bytes)
     }
     reference.finalize()
@@ -62,13 +62,15 @@ describe('images.tar', () => {
     const tar = createImagesTar(createAppendedFile(path.join(disk.path, 'images.tar')))
     const add = async () => {
       for (let index = 0; index < 8; index++) {
-        await tar.add(String(index), 'png', Buffer.alloc(32_000))
+        await tar.add({ key: String(index), format: 'png', bytes: Buffer.alloc(32_000) })
       }
       await tar.close()
     }
 
     await expect(add()).rejects.toThrow(/the disk is full/)
-    await expect(tar.add('9', 'png', Buffer.alloc(10))).rejects.toThrow(/the disk is full/)
+    await expect(tar.add({ key: '9', format: 'png', bytes: Buffer.alloc(10) })).rejects.toThrow(
+      /the disk is full/,
+    )
     await expect(tar.close()).rejects.toThrow(/the disk is full/)
     await tar.abort()
   })
@@ -77,7 +79,7 @@ describe('images.tar', () => {
     const folder = await temporaryFolder()
     const file = path.join(folder, 'images.tar')
     const tar = createImagesTar(createAppendedFile(file))
-    await tar.add('0', 'png', Buffer.alloc(5000))
+    await tar.add({ key: '0', format: 'png', bytes: Buffer.alloc(5000) })
     await tar.close()
     await fs.truncate(file, 2000)
 
@@ -98,7 +100,7 @@ describe('dropImages', () => {
     })
     const write = async (name: string, keys: readonly string[]) => {
       const tar = createImagesTar(attempt.append(name))
-      for (const key of keys) await tar.add(key, 'png', Buffer.alloc(3000, key))
+      for (const key of keys) await tar.add({ key, format: 'png', bytes: Buffer.alloc(3000, key) })
       return tar.close()
     }
     await write('all', ['1', '2', '3', '4'])

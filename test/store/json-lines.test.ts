@@ -11,8 +11,8 @@ async function read(text?: string): Promise<number[]> {
     return value
   }
   const numbers: number[] = []
-  const lines = { what: 'number', parse }
-  for await (const number of readJsonLines(store, 'numbers', lines)) numbers.push(number)
+  const lines = { name: 'numbers', what: 'number', parse }
+  for await (const number of readJsonLines(store, lines)) numbers.push(number)
   return numbers
 }
 

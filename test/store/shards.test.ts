@@ -30,7 +30,9 @@ describe('committedShards', () => {
 
     for await (const shard of committedShards(createPosixStore(runDir))) {
       for await (const { key } of shard.rows()) seen.push(key)
-      for await (const { name, bytes } of shard.images()) seen.push([name, Buffer.from(bytes)])
+      for await (const { key, format, bytes } of shard.images()) {
+        seen.push([`${key}.${format}`, Buffer.from(bytes)])
+      }
     }
 
     expect(seen).toEqual([

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { FileFindings, sayOf, show, within, type Rule } from '../../src/validate/findings.ts'
+import { FileFindings, show, Spot, type Rule } from '../../src/validate/findings.ts'
 
 const RULES = {
   odd: { effect: 'risk', loader: 'may stumble', advice: 'look' },
@@ -45,14 +45,14 @@ describe('FileFindings', () => {
   })
 })
 
-describe('sayOf and within', () => {
-  it('name the place from the file inwards', () => {
+describe('Spot', () => {
+  it('names the place from the file inwards', () => {
     const findings = new FileFindings(RULES)
-    const say = sayOf(findings, { file: 'a.jsonl', line: 3 })
+    const line = new Spot(findings, { file: 'a.jsonl', line: 3 })
 
-    say('odd', 'of the line')
-    within('regions[1]', say)('odd', 'of the region')
-    within('.bbox[0]', within('regions[1]', say))('odd', 'of the box')
+    line.say('odd', 'of the line')
+    line.within('regions[1]').say('odd', 'of the region')
+    line.within('regions[1]').within('.bbox[0]').say('odd', 'of the box')
 
     expect(findings.list()[0]!.places).toEqual([
       { file: 'a.jsonl', line: 3, detail: 'of the line' },

@@ -1,6 +1,6 @@
 // Annotation files in the layout that is asked for, and the simplest of them: JSON Lines.
 
-import { shardName } from '../../store/posix/shards.ts'
+import { shardName } from '../../store/shards.ts'
 import type { CommonOptions } from '../options.ts'
 import type { ExportSample } from '../sample.ts'
 import type { ExportWriter, WriterContext } from '../writer.ts'
@@ -11,15 +11,17 @@ export interface AnnotationFile {
   close(): Promise<void>
 }
 
-/**
- * Writes `annotations<ending>`, or `annotations/<shard><ending>` for each shard.
- *
- * @param open begins a file of this name
- */
+/** A kind of annotation files. */
+interface FileKind {
+  readonly ending: string
+  /** Begins a file of this name. */
+  readonly open: (name: string) => Promise<AnnotationFile>
+}
+
+/** Writes `annotations<ending>`, or `annotations/<shard><ending>` for each shard. */
 export function annotationFiles(
   layout: CommonOptions['layout'],
-  ending: string,
-  open: (name: string) => Promise<AnnotationFile>,
+  { ending, open }: FileKind,
 ): ExportWriter {
   let file: AnnotationFile | undefined
   const endFile = async () => {
@@ -38,15 +40,15 @@ export function annotationFiles(
 
 /** One JSON value per sample and line. */
 export function jsonLines(
-  { folder }: WriterContext,
-  layout: CommonOptions['layout'],
+  { folder, layout }: Pick<WriterContext, 'folder'> & Pick<CommonOptions, 'layout'>,
   lineOf: (sample: ExportSample) => object,
 ): ExportWriter {
-  return annotationFiles(layout, '.jsonl', async (name) => {
+  const open = async (name: string): Promise<AnnotationFile> => {
     const file = await folder.create(name)
     return {
       write: (sample) => file.write(`${JSON.stringify(lineOf(sample))}\n`),
       close: () => folder.finish(file),
     }
-  })
+  }
+  return annotationFiles(layout, { ending: '.jsonl', open })
 }

@@ -11,6 +11,8 @@ import { annotationFiles, type AnnotationFile } from './annotation-files.ts'
 export interface CocoIds {
   image: number
   annotation: number
+  /** By name, from 1. */
+  readonly categories: ReadonlyMap<string, number>
 }
 
 /** What a sample becomes. */
@@ -21,8 +23,6 @@ export interface CocoEntries {
 
 /** What a format of this layout decides. */
 export interface CocoLayout {
-  /** Names in the order of their ids, which count from 1. */
-  readonly categories: readonly string[]
   /** Of the section "info", beside what all have. */
   readonly info: object
   /** Counts the ids on, through all shards: with ids of their own they could not be merged. */
@@ -31,12 +31,15 @@ export interface CocoLayout {
 
 /** Writes COCO files, whose entries are the format's. */
 export function cocoFiles(
-  context: WriterContext,
-  { layout, boxSupervision }: Pick<CommonOptions, 'layout' | 'boxSupervision'>,
-  { categories, info, entriesOf }: CocoLayout,
+  context: WriterContext & Pick<CommonOptions, 'layout' | 'boxSupervision'>,
+  { info, entriesOf }: CocoLayout,
 ): ExportWriter {
-  const { manifest } = context
-  const ids: CocoIds = { image: 0, annotation: 0 }
+  const { folder, manifest, categories, layout, boxSupervision } = context
+  const ids: CocoIds = {
+    image: 0,
+    annotation: 0,
+    categories: new Map(categories.map((name, index) => [name, index + 1])),
+  }
   const head = {
     description: `pseudo-labels of ${manifest.teacher.id}, run ${manifest.runId}`,
     version: VERSION,
@@ -45,44 +48,34 @@ export function cocoFiles(
   }
   // Readers fail without "info" (pycocotools 2.0.9) and "licenses".
   const opening = `{"info": ${JSON.stringify(head)}, "licenses": [],\n"images": [`
-  const ending = `\n],\n"categories": ${JSON.stringify(cocoCategories(categories))}}\n`
-  return annotationFiles(layout, '.json', (name) =>
-    openFile(context, name, { opening, ending, entriesOf: (sample) => entriesOf(sample, ids) }),
-  )
-}
-
-async function openFile(
-  { folder }: WriterContext,
-  name: string,
-  parts: {
-    readonly opening: string
-    readonly ending: string
-    readonly entriesOf: (sample: ExportSample) => CocoEntries
-  },
-): Promise<AnnotationFile> {
-  const images = await folder.create(name)
-  await images.write(parts.opening)
-  const annotations = await folder.create(`${name}.part`)
-  let [imageCount, annotationCount] = [0, 0]
-  const separator = (before: number) => (before === 0 ? '\n' : ',\n')
-  return {
-    async write(sample) {
-      const entries = parts.entriesOf(sample)
-      await images.write(separator(imageCount++) + JSON.stringify(entries.image))
-      for (const annotation of entries.annotations) {
-        await annotations.write(separator(annotationCount++) + JSON.stringify(annotation))
-      }
-    },
-    async close() {
-      await images.write('\n],\n"annotations": [')
-      for await (const piece of annotations.read()) await images.write(piece)
-      await folder.discard(annotations)
-      await images.write(parts.ending)
-      await folder.finish(images)
-    },
+  const named = categories.map((name, index) => ({
+    id: index + 1,
+    name,
+    supercategory: 'object',
+  }))
+  const ending = `\n],\n"categories": ${JSON.stringify(named)}}\n`
+  const open = async (name: string): Promise<AnnotationFile> => {
+    const images = await folder.create(name)
+    await images.write(opening)
+    const annotations = await folder.create(`${name}.part`)
+    let [imageCount, annotationCount] = [0, 0]
+    const separator = (before: number) => (before === 0 ? '\n' : ',\n')
+    return {
+      async write(sample) {
+        const entries = entriesOf(sample, ids)
+        await images.write(separator(imageCount++) + JSON.stringify(entries.image))
+        for (const annotation of entries.annotations) {
+          await annotations.write(separator(annotationCount++) + JSON.stringify(annotation))
+        }
+      },
+      async close() {
+        await images.write('\n],\n"annotations": [')
+        for await (const piece of annotations.read()) await images.write(piece)
+        await folder.discard(annotations)
+        await images.write(ending)
+        await folder.finish(images)
+      },
+    }
   }
-}
-
-function cocoCategories(names: readonly string[]): object[] {
-  return names.map((name, index) => ({ id: index + 1, name, supercategory: 'object' }))
+  return annotationFiles(layout, { ending: '.json', open })
 }

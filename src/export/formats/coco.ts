@@ -13,24 +13,15 @@ export const coco = defineFormat({
   options: commonOptions,
   needsCategories: () => true,
   needsImages: false,
-  createWriter(context, options) {
-    const { categories } = context
-    const categoryIds = new Map(categories.map((name, index) => [name, index + 1]))
-    return cocoFiles(context, options, {
-      categories,
-      info: { categories_by: options.categories.by },
-      entriesOf: (sample, ids) => cocoEntries(sample, categoryIds, ids),
-    })
+  createWriter({ folder, manifest, categories }, { layout, boxSupervision, categories: { by } }) {
+    const file = { folder, manifest, categories, layout, boxSupervision }
+    return cocoFiles(file, { info: { categories_by: by }, entriesOf: cocoEntries })
   },
   validator: cocoValidator,
 })
 
 /** @param ids counts on */
-function cocoEntries(
-  sample: ExportSample,
-  categoryIds: ReadonlyMap<string, number>,
-  ids: CocoIds,
-): CocoEntries {
+function cocoEntries(sample: ExportSample, ids: CocoIds): CocoEntries {
   const { fileName, width, height, caption, negatives } = sample
   const imageId = ++ids.image
   return {
@@ -42,14 +33,14 @@ function cocoEntries(
       caption,
       ...(negatives.length === 0
         ? {}
-        : { neg_category_ids: negatives.map((name) => categoryIds.get(name)!) }),
+        : { neg_category_ids: negatives.map((name) => ids.categories.get(name)!) }),
     },
     annotations: sample.regions.map(({ phrase, xyxy: [x1, y1, x2, y2], score, category }) => {
       const [w, h] = [round(x2 - x1, 2), round(y2 - y1, 2)]
       return {
         id: ++ids.annotation,
         image_id: imageId,
-        category_id: categoryIds.get(category)!,
+        category_id: ids.categories.get(category)!,
         bbox: [x1, y1, w, h],
         area: round(w * h, 4),
         iscrowd: 0,

@@ -14,7 +14,10 @@ export const goldg = defineFormat({
   needsCategories: () => false,
   needsImages: false,
   createWriter: (context, options) =>
-    cocoFiles(context, options, { categories: ['object'], info: {}, entriesOf: goldgEntries }),
+    cocoFiles(
+      { ...options, ...context, categories: ['object'] },
+      { info: {}, entriesOf: goldgEntries },
+    ),
 })
 
 /**

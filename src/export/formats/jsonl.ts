@@ -12,7 +12,7 @@ export const jsonl = defineFormat({
   options: commonOptions,
   needsCategories: () => false,
   needsImages: false,
-  createWriter: (context, { layout }) => jsonLines(context, layout, jsonlRecord),
+  createWriter: ({ folder }, { layout }) => jsonLines({ folder, layout }, jsonlRecord),
 })
 
 /** Spans are half-open ranges of code points in `caption`; boxes [x1, y1, x2, y2] in pixels. */

@@ -5,7 +5,7 @@ import { ODVG_DIALECTS, odvgDialect, type OdvgDialect } from '../../core/dialect
 import { odvgValidator } from '../../validate/odvg.ts'
 import { commonOptions } from '../options.ts'
 import type { ExportSample } from '../sample.ts'
-import { defineFormat, type ExportWriter, type WriterContext } from '../writer.ts'
+import { defineFormat } from '../writer.ts'
 import { jsonLines } from './annotation-files.ts'
 
 const { negatives, boxSupervision, ...filesAndNames } = commonOptions
@@ -24,30 +24,38 @@ export const odvg = defineFormat({
   },
   needsCategories: ({ variant }) => variant === 'detection',
   needsImages: false,
-  createWriter(context, { variant, layout }) {
+  createWriter({ folder, categories, ...context }, { variant, layout }) {
     const dialect = odvgDialect(context.dialect)
-    if (variant === 'grounding') {
-      return jsonLines(context, layout, (sample) => odvgGrounding(sample, dialect))
+    const recordOf = (sample: ExportSample, content: object) => {
+      const { fileName, width, height, negatives } = sample
+      return {
+        [dialect === 'tao' ? 'file_name' : 'filename']: fileName,
+        height,
+        width,
+        ...content,
+        // The loaders pass over it.
+        ...(negatives.length === 0 ? {} : { negatives }),
+      }
     }
-    const labels = new Map(context.categories.map((name, label) => [name, label]))
-    const lines = jsonLines(context, layout, (sample) => odvgDetection(sample, dialect, labels))
-    return withLabelMap(lines, context)
+    const files = { folder, layout }
+    if (variant === 'grounding') {
+      return jsonLines(files, (sample) => recordOf(sample, odvgGrounding(sample, dialect)))
+    }
+    const labels = new Map(categories.map((name, label) => [name, label]))
+    const lines = jsonLines(files, (sample) => recordOf(sample, odvgDetection(sample, labels)))
+    return {
+      ...lines,
+      async close() {
+        await lines.close()
+        // {"0": "dog", ...}: keys are strings, because the loaders look labels up as str(label).
+        const file = await folder.create('label_map.json')
+        await file.write(`${JSON.stringify(Object.fromEntries(categories.entries()))}\n`)
+        await folder.finish(file)
+      },
+    }
   },
   validator: odvgValidator,
 })
-
-/** {"0": "dog", ...}: keys are strings, because the loaders look labels up as str(label). */
-function withLabelMap(lines: ExportWriter, { folder, categories }: WriterContext): ExportWriter {
-  return {
-    ...lines,
-    async close() {
-      await lines.close()
-      const file = await folder.create('label_map.json')
-      await file.write(`${JSON.stringify(Object.fromEntries(categories.entries()))}\n`)
-      await folder.finish(file)
-    },
-  }
-}
 
 /**
  * The grounding variant.
@@ -56,24 +64,8 @@ function withLabelMap(lines: ExportWriter, { folder, categories }: WriterContext
  * box, since its loader takes one box each; tao: the same with its own key for the file name.
  */
 function odvgGrounding(sample: ExportSample, dialect: OdvgDialect): object {
-  const { width, height, caption } = sample
   const regions = dialect === 'mmdet' ? regionsPerPhrase(sample) : regionsPerBox(sample)
-  return {
-    ...nameOf(sample, dialect),
-    height,
-    width,
-    grounding: { caption, regions },
-    ...extra(sample),
-  }
-}
-
-function nameOf({ fileName }: ExportSample, dialect: OdvgDialect): object {
-  return dialect === 'tao' ? { file_name: fileName } : { filename: fileName }
-}
-
-/** Keys that the loaders pass over. */
-function extra({ negatives }: ExportSample): object {
-  return negatives.length === 0 ? {} : { negatives }
+  return { grounding: { caption: sample.caption, regions } }
 }
 
 function regionsPerBox({ phrases, regions }: ExportSample): object[] {
@@ -103,17 +95,12 @@ function regionsPerPhrase({ phrases, regions }: ExportSample): object[] {
 }
 
 /** The detection variant; labels count from 0, in the order of the label map. */
-function odvgDetection(
-  sample: ExportSample,
-  dialect: OdvgDialect,
-  labels: ReadonlyMap<string, number>,
-): object {
-  const { width, height, regions } = sample
+function odvgDetection({ regions }: ExportSample, labels: ReadonlyMap<string, number>): object {
   const instances = regions.map(({ xyxy, category, score }) => ({
     bbox: xyxy,
     label: labels.get(category)!,
     category,
     score,
   }))
-  return { ...nameOf(sample, dialect), height, width, detection: { instances }, ...extra(sample) }
+  return { detection: { instances } }
 }

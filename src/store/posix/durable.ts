@@ -7,8 +7,6 @@ import { FatalError, messageOf } from '../../core/errors.ts'
 import type { FileDigest } from '../run-store.ts'
 import { ownName } from './owner.ts'
 
-export type { FileDigest } from '../run-store.ts'
-
 /**
  * Writes a new file and syncs it to disk; the name is given at once, so use it inside a folder that
  * nobody reads yet.

@@ -48,7 +48,8 @@ export async function openFetchJournal(folder: string, of: ShardVersion): Promis
     const handle = await fs.open(file, 'r')
     handles.push(handle)
     for await (const { header, offset, length } of scan(handle)) {
-      known.set(header.url, toFetched(handle, header, { path: file, offset, length }))
+      const part = { path: file, offset, length }
+      known.set(header.url, failureIn(header) ?? storedAt(handle, part))
     }
   }
   const id = String(of.shard).padStart(5, '0')
@@ -107,8 +108,8 @@ export async function removeOldJournals(
   }
 }
 
-function toFetched(handle: fs.FileHandle, { error }: Header, part: FilePart): JournaledFetch {
-  if (error === undefined) return storedAt(handle, part)
+function failureIn({ error }: Header): JournaledFetch | undefined {
+  if (error === undefined) return undefined
   const { code, detail, ...context } = error
   return { error: new SampleError(code, detail, JSON.parse(JSON.stringify(context)) as object) }
 }
@@ -156,16 +157,16 @@ async function* scan(handle: fs.FileHandle): AsyncGenerator<Scanned> {
     if (headerLength > MAX_HEADER_BYTES || end > size) return
     const content = await readExactly(handle, at + PREFIX_BYTES, headerLength + length)
     if (crc32(content) !== prefix.readUInt32LE(8)) return
-    const parsed = headerSchema.safeParse(parseJson(content.subarray(0, headerLength)))
-    if (!parsed.success) return
-    yield { header: parsed.data, offset: at + PREFIX_BYTES + headerLength, length }
+    const header = parseHeader(content.subarray(0, headerLength))
+    if (header === undefined) return
+    yield { header, offset: at + PREFIX_BYTES + headerLength, length }
     at = end
   }
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseHeader(bytes: Buffer): Header | undefined {
   try {
-    return JSON.parse(bytes.toString())
+    return headerSchema.parse(JSON.parse(bytes.toString()))
   } catch {
     return undefined
   }

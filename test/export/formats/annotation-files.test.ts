@@ -1,22 +1,29 @@
 import { describe, expect, it } from 'vitest'
-import { annotationFiles } from '../../../src/export/formats/annotation-files.ts'
+import {
+  annotationFiles,
+  type AnnotationFile,
+} from '../../../src/export/formats/annotation-files.ts'
 import { toExportSample } from '../../../src/export/sample.ts'
 import { makeRow } from '../../helpers/runs.ts'
 
 const sampleOf = (caption: string) =>
-  toExportSample({ row: makeRow({ caption }), regions: [] }, 'a.jpg', (phrase) => phrase)!
+  toExportSample(
+    { row: makeRow({ caption }), regions: [] },
+    { fileName: 'a.jpg', categoryOf: (phrase) => phrase },
+  )!
 const readImage = () => Promise.reject(new Error('not asked for'))
 
 /** Writes a sample to shards 3, 3 and 12. */
 async function written(layout: 'merged' | 'sharded'): Promise<string[]> {
   const log: string[] = []
-  const writer = annotationFiles(layout, '.txt', (name) => {
+  const open = (name: string): Promise<AnnotationFile> => {
     log.push(`open ${name}`)
     return Promise.resolve({
       write: async ({ caption }) => void log.push(caption),
       close: async () => void log.push(`close ${name}`),
     })
-  })
+  }
+  const writer = annotationFiles(layout, { ending: '.txt', open })
   await writer.beginShard(3)
   await writer.write(sampleOf('a'), readImage)
   await writer.write(sampleOf('b'), readImage)
@@ -50,7 +57,10 @@ describe('annotationFiles', () => {
   })
 
   it('opens none where there is no sample', async () => {
-    const writer = annotationFiles('merged', '.txt', () => Promise.reject(new Error('opened')))
+    const writer = annotationFiles('merged', {
+      ending: '.txt',
+      open: () => Promise.reject(new Error('opened')),
+    })
 
     await expect(writer.close()).resolves.toBeUndefined()
   })
