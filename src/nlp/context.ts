@@ -11,13 +11,10 @@ const NOMINAL = MAY.noun | MAY.plural | MAY.name
 /** Before a noun of whatever form, "two woman": more than one. */
 const MANY = setOf(`
   two three four five six seven eight nine ten eleven twelve several many few both these those`)
-const openers = new Set(CLAUSE_OPENERS)
-const groups = new Set(GROUPS)
 /** Plurals without -s, and nouns that take either number. */
 const PLURALS = setOf(`
-  people men women children police kids sheep deer fish cattle family crew staff audience
-  policemen policewomen firemen workmen passersby feet geese mice fishermen businessmen gentlemen
-  ladies`)
+  people men women children police kids sheep deer fish cattle family crew staff audience policemen
+  policewomen firemen workmen passersby feet geese mice fishermen businessmen gentlemen ladies`)
 
 /** Class of the word before, '' where a break or comma stands between. */
 export function tagBefore(words: readonly Word[], i: number): Tag | '' {
@@ -94,7 +91,9 @@ export function subjectNumber(words: readonly Word[], i: number): SubjectNumber 
     if (
       start < end &&
       !isGovernedConjunct(words, start) &&
-      (governor === undefined || !'IGE'.includes(governor.tag) || openers.has(governor.lower))
+      (governor === undefined ||
+        !'IGE'.includes(governor.tag) ||
+        CLAUSE_OPENERS.has(governor.lower))
     ) {
       const isDetermined = 'D#'.includes(words[start]!.tag)
       return { ...numberOf(words, start, end), isNearest: end === i, isDetermined, isNearestPlural }
@@ -125,7 +124,7 @@ export function subjectNumber(words: readonly Word[], i: number): SubjectNumber 
 
 /** Whether a phrase that starts at `start` follows "group of". */
 function isGroupOf(words: readonly Word[], start: number): boolean {
-  return words[start - 1]?.lower === 'of' && groups.has(words[start - 2]?.lower ?? '')
+  return words[start - 1]?.lower === 'of' && GROUPS.has(words[start - 2]?.lower ?? '')
 }
 
 /** "in a jersey and skates": the preposition or participle governs what "and" adds too. */
@@ -137,7 +136,7 @@ function isGovernedConjunct(words: readonly Word[], start: number): boolean {
     left < start - 1 &&
     governor !== undefined &&
     'IG'.includes(governor.tag) &&
-    !openers.has(governor.lower) &&
+    !CLAUSE_OPENERS.has(governor.lower) &&
     governor.lower !== 'of'
   )
 }
@@ -146,7 +145,7 @@ function numberOf(words: readonly Word[], start: number, end: number) {
   const head = words[end - 1]!
   const first = words[start]!.lower
   const isSingular = /^(?:a|an|one|another|each|every|this)$/.test(first)
-  const isGroup = groups.has(head.lower)
+  const isGroup = GROUPS.has(head.lower)
   const isJoined =
     start > 1 && words[start - 1]!.tag === 'C' && 'NP'.includes(words[start - 2]!.tag)
   const isPlural = MANY.has(first) || (isPluralNoun(head) && !isSingular)
@@ -162,7 +161,7 @@ export function clauseHasVerb(words: readonly Word[], i: number): boolean {
   for (let at = i - 1; at >= 0; at--) {
     const { tag, lower, gap } = words[at]!
     if (tag === 'V' || tag === 'A') return true
-    if (tag === 'K' || tag === 'W' || openers.has(lower) || gap === 'break') return false
+    if (tag === 'K' || tag === 'W' || CLAUSE_OPENERS.has(lower) || gap === 'break') return false
   }
   return false
 }

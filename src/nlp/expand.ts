@@ -9,7 +9,6 @@ import type { Word } from './word.ts'
 import { setOf } from './words/list.ts'
 import { IRREGULAR_PASTS } from './words/verbs.ts'
 
-const pasts = new Set(IRREGULAR_PASTS)
 const MOTION = setOf('into to towards toward down up across through along around past onto off')
 
 /** @param phrases sorted by start, without overlap */
@@ -88,6 +87,6 @@ function endOfExpression(
 function isFinite(words: readonly Word[], at: number, clause: string): boolean {
   if (clause !== 'none') return true
   const next = words[at + 1]
-  if (pasts.has(words[at]!.lower)) return true
+  if (IRREGULAR_PASTS.has(words[at]!.lower)) return true
   return next !== undefined && ('D#NPSO'.includes(next.tag) || MOTION.has(next.lower))
 }

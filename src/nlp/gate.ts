@@ -19,9 +19,6 @@ const SPECIAL_TOKEN = /\[(?:CLS|SEP|PAD|UNK|MASK)\]/i
 const EMOJI = /\p{Extended_Pictographic}|\p{Regional_Indicator}/u
 const NO_ASCII = /[^\p{ASCII}]/u
 
-const foreign = new Set(FOREIGN_WORDS)
-const english = new Set(ENGLISH_WORDS)
-
 /** What can be said before the caption is cleaned. */
 export function refuseSource(caption: string, options: CaptionOptions): Refusal | undefined {
   if (caption.length > options.maxChars) {
@@ -92,14 +89,16 @@ function refuseLanguage(tokens: readonly Token[], lexicon: Lexicon): Refusal | u
   let score = 0
   const signs: string[] = []
   for (const { lower } of tokens) {
-    if (english.has(lower)) score--
-    else if (foreign.has(lower) || FOREIGN_LETTERS.test(lower)) {
+    if (ENGLISH_WORDS.has(lower)) score--
+    else if (FOREIGN_WORDS.has(lower) || FOREIGN_LETTERS.test(lower)) {
       score++
       signs.push(lower)
     }
   }
   if (score <= 0) return undefined
-  const unknown = tokens.filter(({ lower }) => !foreign.has(lower) && !lexicon.knows(lower)).length
+  const unknown = tokens.filter(
+    ({ lower }) => !FOREIGN_WORDS.has(lower) && !lexicon.knows(lower),
+  ).length
   if (score === 1 && unknown * 2 < tokens.length - signs.length) return undefined
   return { code: 'caption_language', detail: `not English: ${signs.slice(0, 5).join(', ')}` }
 }

@@ -9,16 +9,13 @@ import type { Word } from './word.ts'
 import { GENERIC_WORDS } from './words/generic.ts'
 import { STOP_WORDS } from './words/stop.ts'
 
-const generic = new Set(GENERIC_WORDS)
-const stop = new Set(STOP_WORDS)
-
 /** @returns n-grams sorted by start, then by length; where there are too many, the shortest stay */
 export function ngrams(
   words: readonly Word[],
   { ngrams: { min, max, maxQueries, stopwordsOnly }, genericWords }: PhraseOptions,
 ): readonly FoundPhrase[] {
   const isGeneric = words.map(
-    ({ lower }) => genericWords === 'drop' && generic.has(singular(lower)),
+    ({ lower }) => genericWords === 'drop' && GENERIC_WORDS.has(singular(lower)),
   )
   const found: FoundPhrase[] = []
   const seen = new Set<string>()
@@ -27,7 +24,7 @@ export function ngrams(
       if (found.length === maxQueries) break
       const run = words.slice(first, first + length)
       if (isGeneric.slice(first, first + length).includes(true)) continue
-      if (stopwordsOnly === 'drop' && run.every(({ lower }) => stop.has(lower))) continue
+      if (stopwordsOnly === 'drop' && run.every(({ lower }) => STOP_WORDS.has(lower))) continue
       const text = run.map(({ lower }) => lower).join(' ')
       if (seen.has(text)) continue
       seen.add(text)

@@ -6,8 +6,6 @@ import { singular } from './lemma.ts'
 import { GROUPS } from './words/of.ts'
 import type { Word } from './word.ts'
 
-const groups = new Set(GROUPS)
-
 /**
  * Joins "a group" and "people" to "a group of people".
  *
@@ -27,7 +25,7 @@ export function mergeOf(
       continue
     }
     const lemma = singular(words[left.head]!.text)
-    if (groups.has(lemma))
+    if (GROUPS.has(lemma))
       merged[merged.length - 1] = { first: left.first, last: next.last, head: next.head }
     else merged.push(next)
   }

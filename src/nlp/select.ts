@@ -18,11 +18,6 @@ export interface Selection {
   readonly dropped: readonly { readonly phrase: FoundPhrase; readonly cause: DropCause }[]
 }
 
-const abstracts = new Set(ABSTRACT_WORDS)
-const relational = new Set(RELATIONAL_WORDS)
-const generic = new Set(GENERIC_WORDS)
-const colours = new Set(COLOURS)
-
 /** Steps on single phrases: heads, attributes, length. */
 export function select(
   words: readonly Word[],
@@ -65,12 +60,12 @@ function causeToDrop(
 ): DropCause | undefined {
   if (last - first + 1 > options.maxWords) return 'words'
   const lemma = singular(words[head]!.text)
-  if (options.genericWords === 'drop' && generic.has(lemma)) return 'generic'
+  if (options.genericWords === 'drop' && GENERIC_WORDS.has(lemma)) return 'generic'
   if (options.abstract === 'drop') {
-    if (abstracts.has(lemma)) return 'abstract'
+    if (ABSTRACT_WORDS.has(lemma)) return 'abstract'
     const isBare = words.slice(first, head).every(({ tag }) => tag === 'D')
-    if (isBare && relational.has(lemma)) return 'relational'
-    if (isBare && colours.has(lemma) && first === last) return 'relational'
+    if (isBare && RELATIONAL_WORDS.has(lemma)) return 'relational'
+    if (isBare && COLOURS.has(lemma) && first === last) return 'relational'
   }
   if (options.attributes === 'drop' && lastAttribute(words, first, last) >= 0) return 'attribute'
   return undefined

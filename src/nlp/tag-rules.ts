@@ -38,17 +38,7 @@ export interface TagRule {
 }
 
 const VERBAL = MAY.base | MAY.thirdPerson
-const things = new Set(ING_THINGS)
-const compounds = new Set(ING_COMPOUND)
-const compoundHeads = new Set(ING_COMPOUND_HEADS)
-const modifiers = new Set(ING_MODIFIER)
-const compoundParticiples = new Set(COMPOUND_PARTICIPLES)
-const openers = new Set(CLAUSE_OPENERS)
-const colours = new Set(COLOURS)
-const verbs = new Set(VERBS)
-const nounFirst = new Set(NOUN_FIRST.flatMap((noun) => [noun, addS(noun)]))
-const animate = new Set(ANIMATE)
-const materials = new Set(MATERIALS)
+const nounFirst = new Set([...NOUN_FIRST].flatMap((noun) => [noun, addS(noun)]))
 
 const commonVerbs = new Set([...VERBS, ...NOUN_OR_VERB].flatMap((verb) => [verb, addS(verb)]))
 
@@ -74,7 +64,7 @@ function endsPhrase(words: readonly Word[], i: number): boolean {
 
 /** "in blue", "wearing red": the colour is all that is worn. */
 function isBareColour(words: readonly Word[], i: number): boolean {
-  if (i < 1 || !colours.has(words[i]!.lower)) return false
+  if (i < 1 || !COLOURS.has(words[i]!.lower)) return false
   const left = words[i - 1]!
   if (/^(?:in|wearing)$/.test(left.lower)) return true
   return (
@@ -88,13 +78,15 @@ function startsWithArticle(words: readonly Word[], i: number): boolean {
 }
 
 function isAfterAnimate(words: readonly Word[], i: number): boolean {
-  return tagBefore(words, i) === 'N' && animate.has(words[i - 1]!.lower)
+  return tagBefore(words, i) === 'N' && ANIMATE.has(words[i - 1]!.lower)
 }
 
 /** "shopping bags", "dining table". */
 function isCompound(words: readonly Word[], i: number): boolean {
   const next = words[i + 1]
-  return compounds.has(words[i]!.lower) && next?.gap === 'space' && compoundHeads.has(next.lower)
+  return (
+    ING_COMPOUND.has(words[i]!.lower) && next?.gap === 'space' && ING_COMPOUND_HEADS.has(next.lower)
+  )
 }
 
 /** A verb that captions use, so that the word is not taken for a rare plural or a modifier. */
@@ -143,7 +135,8 @@ export const RULES: readonly TagRule[] = [
       if (lower === 'its' && 'JR'.includes(next) && !isBeforeNoun(words, i)) return 'A'
       if (lower === 'both' && (may & MAY.base) !== 0 && (may & MAY.plural) === 0) return 'O'
       if (lower === 'her' && next === 'V' && (may & MAY.thirdPerson) !== 0) return 'O'
-      if (QUANTIFIERS.has(lower) && next === 'G' && !modifiers.has(words[i + 1]!.lower)) return 'O'
+      if (QUANTIFIERS.has(lower) && next === 'G' && !ING_MODIFIER.has(words[i + 1]!.lower))
+        return 'O'
       return undefined
     },
   },
@@ -156,7 +149,7 @@ export const RULES: readonly TagRule[] = [
       const next = words[i + 1]
       if (next === undefined || next.gap !== 'space' || !QUANTIFIERS.has(words[i]!.lower))
         return undefined
-      if (next.tag === 'G' && !modifiers.has(next.lower) && !isCompound(words, i + 1)) return 'O'
+      if (next.tag === 'G' && !ING_MODIFIER.has(next.lower) && !isCompound(words, i + 1)) return 'O'
       const mayBeVerb = (next.may & MAY.base) !== 0 && (next.may & MAY.plural) === 0
       if (mayBeVerb && words[i]!.lower !== 'one' && 'DO'.includes(tagAfter(words, i + 1) || 'X'))
         return 'O'
@@ -248,7 +241,7 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       const { lower, gap } = words[i]!
       if (!lower.endsWith('ing') || gap !== 'space' || !isBareColour(words, i - 1)) return undefined
-      return things.has(lower) ? undefined : 'G'
+      return ING_THINGS.has(lower) ? undefined : 'G'
     },
   },
   {
@@ -275,7 +268,7 @@ export const RULES: readonly TagRule[] = [
     reason: '"building", "clothing", "ceiling" are things unless "is" stands before',
     example: { caption: 'A man near building', word: 'building', tag: 'N' },
     decide(words, i) {
-      if (!things.has(words[i]!.lower) || (words[i]!.may & VERBAL) !== 0) return undefined
+      if (!ING_THINGS.has(words[i]!.lower) || (words[i]!.may & VERBAL) !== 0) return undefined
       const left = tagBefore(words, i)
       if (isAfterAnimate(words, i) && 'DOIR'.includes(tagAfter(words, i) || 'X')) return 'G'
       if (left === 'A' && tagAfter(words, i) !== '' && words[i]!.lower.endsWith('g')) return 'G'
@@ -289,7 +282,7 @@ export const RULES: readonly TagRule[] = [
     reason: '"dining table": the -ing word names the use of the thing',
     example: { caption: 'Wood dining table', word: 'dining', tag: 'N' },
     decide(words, i) {
-      if (!compounds.has(words[i]!.lower)) return undefined
+      if (!ING_COMPOUND.has(words[i]!.lower)) return undefined
       const left = tagBefore(words, i)
       if (isCompound(words, i) && left !== 'A' && !isAfterAnimate(words, i)) return 'N'
       return left !== '' && 'D#JS'.includes(left) && isBeforeNoun(words, i) ? 'N' : undefined
@@ -313,7 +306,7 @@ export const RULES: readonly TagRule[] = [
       if (left === '' || left === 'I' || left === 'C') {
         const next = tagAfter(words, i)
         const isFree = next === 'N' || next === 'J' || next === 'P' || next === 'E'
-        return modifiers.has(lower) && isFree && isBeforeNoun(words, i) ? 'J' : undefined
+        return ING_MODIFIER.has(lower) && isFree && isBeforeNoun(words, i) ? 'J' : undefined
       }
       return undefined
     },
@@ -325,7 +318,11 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'Gear for fishing', word: 'fishing', tag: 'N' },
     decide(words, i) {
       const { lower } = words[i]!
-      if (!lower.endsWith('ing') || tagBefore(words, i) !== 'I' || openers.has(words[i - 1]!.lower))
+      if (
+        !lower.endsWith('ing') ||
+        tagBefore(words, i) !== 'I' ||
+        CLAUSE_OPENERS.has(words[i - 1]!.lower)
+      )
         return undefined
       if (!/^(?:for|of|about|from|during|with|into|on)$/.test(words[i - 1]!.lower)) return undefined
       const next = tagAfter(words, i)
@@ -353,8 +350,8 @@ export const RULES: readonly TagRule[] = [
     example: { caption: 'A snow covered field', word: 'covered', tag: 'M' },
     decide(words, i) {
       const { lower, may } = words[i]!
-      const isOfMaterial = (may & MAY.past) !== 0 && materials.has(words[i - 1]?.lower ?? '')
-      if (!compoundParticiples.has(lower) && !isOfMaterial) return undefined
+      const isOfMaterial = (may & MAY.past) !== 0 && MATERIALS.has(words[i - 1]?.lower ?? '')
+      if (!COMPOUND_PARTICIPLES.has(lower) && !isOfMaterial) return undefined
       return tagBefore(words, i) === 'N' && isBeforeNoun(words, i) ? 'M' : undefined
     },
   },
@@ -415,10 +412,10 @@ export const RULES: readonly TagRule[] = [
       if (left === 'G') return tag === 'V' && (may & MAY.thirdPerson) !== 0 ? 'N' : undefined
       if (left === '' || !'D#JSIM'.includes(left)) return undefined
       if (tag === 'E' && (may & MAY.noun) === 0) return undefined
-      if (left === 'I' && verbs.has(lower)) return undefined
+      if (left === 'I' && VERBS.has(lower)) return undefined
       // "a bearded male stands": after "a", an -s form is no noun to be described.
       const isBeforeVerb = ((words[i + 1]?.may ?? 0) & MAY.thirdPerson) !== 0
-      if (isBeforeVerb && animate.has(lower) && startsWithArticle(words, i)) return 'N'
+      if (isBeforeVerb && ANIMATE.has(lower) && startsWithArticle(words, i)) return 'N'
       return (may & MAY.adjective) !== 0 && isBeforeNoun(words, i) ? 'J' : 'N'
     },
   },
@@ -500,13 +497,13 @@ export const RULES: readonly TagRule[] = [
     decide(words, i) {
       const { may, lower } = words[i]!
       if (!'NP'.includes(tagBefore(words, i) || 'X') || (may & VERBAL) === 0) return undefined
-      if (materials.has(words[i - 1]!.lower)) return 'N'
+      if (MATERIALS.has(words[i - 1]!.lower)) return 'N'
       const isOnlyVerb = (may & (MAY.noun | MAY.plural | MAY.name)) === 0
       const { mayBePlural, maySingular, isNearest, isNearestPlural, isDetermined } = subjectNumber(
         words,
         i,
       )
-      if (clauseHasVerb(words, i)) return isOnlyVerb && verbs.has(lower) ? 'V' : 'N'
+      if (clauseHasVerb(words, i)) return isOnlyVerb && VERBS.has(lower) ? 'V' : 'N'
       const ends = endsPhrase(words, i)
       if ((may & MAY.base) !== 0) {
         if (!mayBePlural) return 'N'
@@ -607,15 +604,15 @@ export const RULES: readonly TagRule[] = [
       const { may, lower } = words[i]!
       if (isBeforeNoun(words, i) || tagAfter(words, i) === 'C') return undefined
       const left = tagBefore(words, i)
-      if (colours.has(lower) && left === 'I') return undefined
+      if (COLOURS.has(lower) && left === 'I') return undefined
       if (left === '' && tagAfter(words, i) === '') return undefined
       if ((may & MAY.noun) !== 0) return left === 'A' || left === 'R' ? undefined : 'N'
-      if (colours.has(lower) && left !== 'D') return undefined
+      if (COLOURS.has(lower) && left !== 'D') return undefined
       if (/est$/.test(lower)) return undefined
       const next = tagAfter(words, i)
       // "a long strip", "a grassy plain": the word after it is the noun.
       if (next === 'V' || next === 'J') return undefined
-      if (left === 'J' && !colours.has(lower))
+      if (left === 'J' && !COLOURS.has(lower))
         return startsWithArticle(words, i) && (next === '' || next === 'I') ? 'N' : undefined
       return left === 'D' && next !== 'G' && !DEGREE.has(words[i - 1]!.lower) ? 'N' : undefined
     },

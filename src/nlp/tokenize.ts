@@ -21,8 +21,6 @@ export interface Token {
   readonly gap: Gap
 }
 
-const compounds = new Set(SPACED_COMPOUNDS)
-const suffixes = new Set(SPACED_SUFFIXES)
 const WORD = /[\p{L}\p{N}\p{M}]/u
 const ABBREVIATIONS = setOf(`
   mr mrs ms dr st jr sr prof rev gen col sgt capt lt gov sen rep mt ft no vs inc ltd corp co`)
@@ -78,7 +76,7 @@ function joinSpacedHyphens(text: string, tokens: readonly Token[]): readonly Tok
 
 function isSpacedCompound(text: string, left: Token, right: Token): boolean {
   if (right.start !== left.end + 3 || text.slice(left.end, right.start) !== ' - ') return false
-  return suffixes.has(right.lower) || compounds.has(`${left.lower}-${right.lower}`)
+  return SPACED_SUFFIXES.has(right.lower) || SPACED_COMPOUNDS.has(`${left.lower}-${right.lower}`)
 }
 
 const ADDRESS =
