@@ -72,7 +72,7 @@ export const benchmark: Benchmark<{
     const config = await loadConfig(undefined, [])
     const signal = new AbortController().signal
     setMaxListeners(0, signal)
-    const parts = await openParts(config.teacher, config.prompt, () => undefined)
+    const parts = await openParts(config, () => undefined)
     const { folder, runner, adapter } = parts
     const { defaultScore } = folder.description
     const checker = createImageChecker(config.image)

@@ -61,7 +61,7 @@ export async function tryRows(
   { losses, log, limitMs }: TryOptions,
   signal: AbortSignal,
 ): Promise<Tried> {
-  const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
+  const extractor = createPhraseExtractor(config, { threads: 1 })
   // Nothing is recorded here, so any key will do.
   const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
   // What may pass later is not waited for.

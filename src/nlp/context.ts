@@ -85,8 +85,10 @@ export interface SubjectNumber {
 export function subjectNumber(words: readonly Word[], i: number): SubjectNumber {
   let end = i
   const isNearestPlural = i > 0 && isPluralNoun(words[i - 1]!)
+  const either = { mayBePlural: true, maySingular: true, isDetermined: false, isNearestPlural }
   for (let steps = 0; steps < 6; steps++) {
     const start = phraseStart(words, end)
+    const isNearest = end === i
     const governor = start > 0 && !separates(words[start]!) ? words[start - 1]! : undefined
     if (
       start < end &&
@@ -96,30 +98,17 @@ export function subjectNumber(words: readonly Word[], i: number): SubjectNumber 
         CLAUSE_OPENERS.has(governor.lower))
     ) {
       const isDetermined = 'D#'.includes(words[start]!.tag)
-      return { ...numberOf(words, start, end), isNearest: end === i, isDetermined, isNearestPlural }
+      return { ...numberOf(words, start, end), isNearest, isDetermined, isNearestPlural }
     }
-    if (start < end && end === i && isNearestPlural && isGroupOf(words, start)) {
-      // "a group of boys post letters": the boys do it, or the group does.
-      return {
-        mayBePlural: true,
-        maySingular: true,
-        isNearest: true,
-        isDetermined: false,
-        isNearestPlural,
-      }
-    }
+    // "a group of boys post letters": the boys do it, or the group does.
+    const isGroup = start < end && isNearest && isNearestPlural && isGroupOf(words, start)
+    if (isGroup) return { ...either, isNearest }
     // Left of the preposition or participle, and of what else stands before it.
     end = start - 1
     while (end > 0 && !'NP'.includes(words[end - 1]!.tag) && words[end]?.gap !== 'break') end--
     if (end <= 0) break
   }
-  return {
-    mayBePlural: true,
-    maySingular: true,
-    isNearest: false,
-    isDetermined: false,
-    isNearestPlural,
-  }
+  return { ...either, isNearest: false }
 }
 
 /** Whether a phrase that starts at `start` follows "group of". */

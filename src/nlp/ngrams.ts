@@ -28,20 +28,18 @@ export function ngrams(
       const text = run.map(({ lower }) => lower).join(' ')
       if (seen.has(text)) continue
       seen.add(text)
-      found.push(
-        phraseOf(words, {
-          first,
-          last: first + length - 1,
-          head: headOf(words, first, first + length - 1),
-        }),
-      )
+      const range = { first, last: first + length - 1 }
+      found.push(phraseOf(words, { ...range, head: headOf(words, range) }))
     }
   }
   return found.sort((a, b) => a.first - b.first || a.last - b.last)
 }
 
 /** The last noun before a preposition, else the last word. */
-export function headOf(words: readonly Word[], first: number, last: number): number {
+export function headOf(
+  words: readonly Word[],
+  { first, last }: Pick<FoundPhrase, 'first' | 'last'>,
+): number {
   let head = -1
   for (let at = first; at <= last; at++) {
     if ('NP'.includes(words[at]!.tag)) head = at
