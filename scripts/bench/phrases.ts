@@ -39,12 +39,14 @@ const SECONDS_PER_ROUND = 0.5
 const ROUNDS = 5
 
 /** What the command shows without a recipe: everything that is found. */
-const CAPTION = captionOptionsSchema.parse({ minWords: 1 })
-const PHRASES = phraseOptionsSchema.parse({
-  abstract: 'keep',
-  genericWords: 'keep',
-  duplicates: 'keep',
-})
+const CONFIG = {
+  caption: captionOptionsSchema.parse({ minWords: 1 }),
+  phrases: phraseOptionsSchema.parse({
+    abstract: 'keep',
+    genericWords: 'keep',
+    duplicates: 'keep',
+  }),
+}
 
 interface Quality {
   readonly set: string
@@ -82,7 +84,7 @@ function countsOf(find: PhraseFinder, lines: readonly GoldLine[]): readonly Coun
 }
 
 function measureQuality(sets: GoldSets, gold: string): readonly Quality[] {
-  const find = createPhraseFinder(CAPTION, PHRASES)
+  const find = createPhraseFinder(CONFIG)
   return SETS.map(({ name, statistic }) => {
     const lines = sets.get(name)!
     const counts = countsOf(find, lines)
@@ -133,7 +135,7 @@ function assertSame(ours: number, official: number, name: string): void {
 function measureAblation(sets: GoldSets): readonly Ablation[] {
   const valuesOf = (without?: string) => {
     const removed = new Set(without === undefined ? [] : [without])
-    const find = createPhraseFinder(CAPTION, PHRASES, removed)
+    const find = createPhraseFinder(CONFIG, removed)
     return new Map(
       SETS.map(({ name, statistic }) => [
         name,
@@ -186,7 +188,7 @@ async function measureThreads(captions: readonly string[]): Promise<Record<strin
   const never = new AbortController().signal
   setMaxListeners(0, never) // one per batch in flight
   for (const threads of [1, 2, 4, 8].filter((count) => count <= os.availableParallelism())) {
-    const extractor = createPhraseExtractor(CAPTION, PHRASES, threads)
+    const extractor = createPhraseExtractor(CONFIG, { threads })
     try {
       rates[threads] = await bestRate(captions, wallSeconds, () =>
         Promise.all(batches.map((batch) => extractor.extract(batch, never))),
@@ -212,7 +214,7 @@ export const benchmark: Benchmark<Result> = {
       SETS.map(({ name }) => [name, readGoldLines(path.join(gold, `${name}.jsonl`))]),
     )
     const captions = sets.get(SPEED_SET)!.map(({ caption }) => caption)
-    const find = createPhraseFinder(CAPTION, PHRASES)
+    const find = createPhraseFinder(CONFIG)
     const ours = await bestRate(captions, cpuSeconds, (all) =>
       all.forEach((caption) => find({ caption })),
     )

@@ -77,7 +77,7 @@ export const benchmark: Benchmark<PipelineResult> = {
     const config = await loadConfig(CONFIG, [`run.limit=${String(limit)}`])
     const signal = new AbortController().signal
     setMaxListeners(0, signal)
-    const parts = await openParts(config.teacher, config.prompt, () => undefined)
+    const parts = await openParts(config, () => undefined)
     const { folder, runner, adapter } = parts
     const loader = createImageLoader(config, { input: adapter.input })
     const checker = createImageChecker(config.image)
@@ -110,7 +110,7 @@ export const benchmark: Benchmark<PipelineResult> = {
         }
         costs.push({ graph, pipeline })
       }
-      const stageMs = await stageTimes(parts, rows, decode)
+      const stageMs = await stageTimes(parts, { images: rows, decode })
       const images = rows.length
       const shards = Math.ceil(Number(limit) / config.run.samplesPerShard)
       const ratios = costs.map(({ graph, pipeline }) => graph.seconds / pipeline.seconds)
@@ -171,7 +171,7 @@ async function phrasedRows(
 ): Promise<{ readonly rows: readonly PhrasedRow[]; readonly phraseMs: number }> {
   if (config.source === undefined) throw new Error(`${CONFIG} has no source`)
   const source = await openSource(config.source, signal)
-  const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
+  const extractor = createPhraseExtractor(config, { threads: 1 })
   try {
     const found: SourceRow[] = []
     for await (const shard of source.plan(config.run.samplesPerShard, signal)) {

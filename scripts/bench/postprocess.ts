@@ -91,8 +91,12 @@ export const benchmark: Benchmark<PostprocessResult> = {
       boxes = inputs.map(({ outputs }, index) => {
         const cpu = process.cpuUsage()
         const startedAt = performance.now()
-        const detections = detect(outputs, PADDED, RESIZED, OPTIONS)
-        const candidates = toImage(detections, RESIZED, ORIGINAL, [...Array(PHRASES).keys()])
+        const detections = detect({ outputs, padded: PADDED, resized: RESIZED, options: OPTIONS })
+        const candidates = toImage(detections, {
+          resized: RESIZED,
+          original: ORIGINAL,
+          phrases: [...Array(PHRASES).keys()],
+        })
         const milliseconds = performance.now() - startedAt
         const { user, system } = process.cpuUsage(cpu)
         if (round >= WARM_UP) {

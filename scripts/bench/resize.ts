@@ -7,22 +7,22 @@ import sharp from 'sharp'
 import { loadConfig } from '../../src/config.ts'
 import { boxIou } from '../../src/core/box.ts'
 import { fittedSizes } from '../../src/core/model-input.ts'
-import { prepareImage } from '../../src/core/resize.ts'
+import { prepareImage, type FittedSizes } from '../../src/core/resize.ts'
 import { median, quantile } from '../../src/core/quantile.ts'
-import type { Candidate, DecodedImage, Size } from '../../src/core/types.ts'
+import type { Candidate, DecodedImage } from '../../src/core/types.ts'
 import { createImageChecker } from '../../src/ingest/image/check.ts'
 import { openParts } from '../../src/teacher/open-teacher.ts'
 import { readSample } from '../../src/commands/teacher-sample.ts'
 import type { Benchmark } from './benchmark.ts'
 
-type Resize = (image: DecodedImage, resized: Size, padded: Size) => Promise<Uint8Array> | Uint8Array
+type Resize = (image: DecodedImage, sizes: FittedSizes) => Promise<Uint8Array> | Uint8Array
 
 const KERNELS = ['linear', 'cubic', 'lanczos3'] as const
 
 /** sharp's resize of decoded pixels; the padding is black, as ours. */
 const withSharp =
   (kernel: (typeof KERNELS)[number]): Resize =>
-  ({ data, width, height }, resized, padded) =>
+  ({ data, width, height }, { resized, padded }) =>
     sharp(data, { raw: { width, height, channels: 3 } })
       .resize(resized.width, resized.height, { fit: 'fill', kernel })
       .extend({
@@ -72,7 +72,7 @@ export const benchmark: Benchmark<{
     const config = await loadConfig(undefined, [])
     const signal = new AbortController().signal
     setMaxListeners(0, signal)
-    const parts = await openParts(config.teacher, config.prompt, () => undefined)
+    const parts = await openParts(config, () => undefined)
     const { folder, runner, adapter } = parts
     const { defaultScore } = folder.description
     const checker = createImageChecker(config.image)
@@ -83,11 +83,11 @@ export const benchmark: Benchmark<{
     try {
       for (const { bytes, caption, phrases } of samples) {
         const { used: decoded } = await checker.check(bytes, signal, (image) => image)
-        const { resized, padded } = fittedSizes(decoded, adapter.input)
+        const sizes = fittedSizes(decoded, adapter.input)
         let exact: { readonly pixels: Uint8Array; readonly boxes: readonly Candidate[] } | undefined
         for (const name of names) {
-          const pixels = await WAYS[name]!(decoded, resized, padded)
-          const input = { data: pixels, original: decoded, resized, padded }
+          const pixels = await WAYS[name]!(decoded, sizes)
+          const input = { data: pixels, original: decoded, ...sizes }
           const [prompt] = adapter.promptsOf({ caption, phrases, input }).prompts
           if (prompt === undefined) continue
           const rows = [{ prompt, input }]
@@ -175,12 +175,12 @@ async function timesOf(names: readonly string[]): Promise<Map<string, number[]>>
     const data = new Uint8Array(width * height * 3).map((_, i) => (i * 2654435761) >>> 24)
     const image = { data, width, height }
     const input = { kind: 'short-side', shortSide, longSide, padMultiple: 32 } as const
-    const { resized, padded } = fittedSizes(image, input)
+    const sizes = fittedSizes(image, input)
     const rounds = new Map(names.map((name): [string, number[]] => [name, []]))
     for (let round = 0; round < TIME_ROUNDS; round++) {
       for (const name of names) {
         const cpu = process.cpuUsage()
-        await WAYS[name]!(image, resized, padded)
+        await WAYS[name]!(image, sizes)
         const { user, system } = process.cpuUsage(cpu)
         rounds.get(name)!.push((user + system) / 1000)
       }

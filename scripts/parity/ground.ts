@@ -31,7 +31,7 @@ export async function groundAll(
 ): Promise<{ readonly answers: readonly Answer[]; readonly defaultScore: number }> {
   const config = configSchema.parse({ teacher: { provider: 'cpu', ...options } })
   const signal = new AbortController().signal
-  const teacher = await openTeacher(config.teacher, config.prompt, () => undefined)
+  const teacher = await openTeacher(config, () => undefined)
   const loader = createImageLoader(config, { input: teacher.input })
   async function* samples() {
     for (const { key, bytes, caption, spans } of questions) {

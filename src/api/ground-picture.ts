@@ -49,8 +49,8 @@ export async function openGrounder(
   config: Config,
   log: (message: string) => void = () => undefined,
 ): Promise<Grounder> {
-  const teacher = await openTeacher(config.teacher, config.prompt, log)
-  const findPhrases = createPhraseFinder(config.caption, config.phrases)
+  const teacher = await openTeacher(config, log)
+  const findPhrases = createPhraseFinder(config)
   const images = createImageLoader(config, { input: teacher.input })
   const { signal: never } = new AbortController()
   return {

@@ -3,7 +3,7 @@
 import fs from 'node:fs/promises'
 import { ConfigError, messageOf } from '../core/errors.ts'
 import { EXPORT_FORMATS } from '../export/formats/index.ts'
-import { createTokenizer, parseVocab } from '../teacher/glip/tokenizer.ts'
+import { createTokenizer, parseVocab } from '../teacher/bert-tokenizer.ts'
 import { validate, type ValidationReport } from '../validate/validate.ts'
 import type { TokenStarts } from '../validate/validator.ts'
 import { formatNamed } from './formats.ts'

@@ -60,17 +60,17 @@ Example:
   echo '{"id": 1, "caption": "Two brown dogs on a sofa"}' | groundmill phrases --set phrases.of=split`,
     )
     .action(async (flags: Flags) => {
-      const { caption, phrases } = await loadConfig(flags.config, [
+      const config = await loadConfig(flags.config, [
         ...(flags.config === undefined ? WITHOUT_RECIPE : []),
         ...flags.set,
       ])
-      const isSupplied = [phrases.extractor].flat().includes('supplied')
+      const isSupplied = [config.phrases.extractor].flat().includes('supplied')
       const parse = parseWith(isSupplied ? suppliedLineSchema : lineSchema)
       const lines = readJsonLines(addAbortSignal(io.signal, io.stdin), LINES_PER_BATCH)
       if (flags.explain) {
         // Loaded when needed: its word lists take longer than the rest of the program.
         const { createPhraseFinder } = await import('../nlp/find-phrases.ts')
-        const finder = createPhraseFinder(caption, phrases)
+        const finder = createPhraseFinder(config)
         for await (const batch of parsed(lines, parse)) {
           if (batch instanceof InputError) throw batch
           const rows = batch.map((line) => rowOf(line, finder.explain(inputOf(line))))
@@ -79,7 +79,7 @@ Example:
         return
       }
       const threads = flags.threads ?? Math.min(os.availableParallelism(), MAX_DEFAULT_THREADS)
-      const extractor = createPhraseExtractor(caption, phrases, threads)
+      const extractor = createPhraseExtractor(config, { threads })
       try {
         const rows = mapOrdered(parsed(lines, parse), threads * 2, async (batch) => {
           if (batch instanceof InputError) return batch

@@ -153,7 +153,7 @@ async function bench(
   const config = configSchema.parse({ teacher: { model, provider, threads, batchSize } })
   const samples = await readSample(BENCH_IMAGES)
   const startedAt = performance.now()
-  const parts = await openParts(config.teacher, config.prompt, (message) => {
+  const parts = await openParts(config, (message) => {
     io.stderr.write(`${message}\n`)
   })
   const openSeconds = (performance.now() - startedAt) / 1000

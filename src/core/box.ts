@@ -1,7 +1,7 @@
 // Geometry of boxes with edge coordinates (no "+ 1"), see types.ts. GLIP's own NMS counts "+ 1" and
 // lives with its post-processing.
 
-import type { Box } from './types.ts'
+import type { Box, Size } from './types.ts'
 
 /** px. */
 export function boxWidth(box: Box): number {
@@ -33,7 +33,7 @@ export function boxIou(a: Box, b: Box): number {
 }
 
 /** The part of the box inside [0, width] x [0, height]; may be degenerate. */
-export function clipBox(box: Box, width: number, height: number): Box {
+export function clipBox(box: Box, { width, height }: Size): Box {
   const clamp = (value: number, max: number) => Math.min(Math.max(value, 0), max)
   return {
     x1: clamp(box.x1, width),

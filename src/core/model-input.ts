@@ -2,7 +2,7 @@
 // the graph. The kernel is in resize.ts.
 
 import { SampleError } from './errors.ts'
-import { prepareImage } from './resize.ts'
+import { prepareImage, type FittedSizes } from './resize.ts'
 import type { DecodedImage, InputImage, Size } from './types.ts'
 
 /** How images are fitted to a model, px. It is sent to processes as JSON. */
@@ -28,8 +28,8 @@ export interface SquashInput {
 /** @throws SampleError aspect_ratio for an image of which nothing would be left */
 export function fitImage(image: DecodedImage, input: ModelInput): InputImage {
   const original = { width: image.width, height: image.height }
-  const { resized, padded } = fittedSizes(original, input)
-  return { data: prepareImage(image, resized, padded), original, resized, padded }
+  const sizes = fittedSizes(original, input)
+  return { data: prepareImage(image, sizes), original, ...sizes }
 }
 
 /**
@@ -37,27 +37,19 @@ export function fitImage(image: DecodedImage, input: ModelInput): InputImage {
  *
  * @throws as `fitImage`
  */
-export function fittedSizes(
-  original: Size,
-  input: ModelInput,
-): { readonly resized: Size; readonly padded: Size } {
-  switch (input.kind) {
-    case 'short-side': {
-      const { shortSide, longSide, padMultiple } = input
-      const resized = resizedSize(original, shortSide, longSide)
-      if (resized.width === 0 || resized.height === 0) {
-        throw new SampleError(
-          'aspect_ratio',
-          `${original.width}x${original.height} px would have a side of 0 px at the model's size (${shortSide}, at most ${longSide})`,
-        )
-      }
-      return { resized, padded: paddedSize(resized, padMultiple) }
-    }
-    case 'squash': {
-      const { width, height } = input
-      return { resized: { width, height }, padded: { width, height } }
-    }
+export function fittedSizes(original: Size, input: ModelInput): FittedSizes {
+  if (input.kind === 'squash') {
+    const { width, height } = input
+    return { resized: { width, height }, padded: { width, height } }
   }
+  const resized = resizedSize(original, input)
+  if (resized.width === 0 || resized.height === 0) {
+    throw new SampleError(
+      'aspect_ratio',
+      `${original.width}x${original.height} px would have a side of 0 px at the model's size (${input.shortSide}, at most ${input.longSide})`,
+    )
+  }
+  return { resized, padded: paddedSize(resized, input.padMultiple) }
 }
 
 /**
@@ -67,7 +59,10 @@ export function fittedSizes(
  *
  * @returns a side may be 0 for an image that is more than twice as elongated as `longSide`
  */
-export function resizedSize(original: Size, shortSide: number, longSide: number): Size {
+export function resizedSize(
+  original: Size,
+  { shortSide, longSide }: Pick<ShortSideInput, 'shortSide' | 'longSide'>,
+): Size {
   const small = Math.min(original.width, original.height)
   const large = Math.max(original.width, original.height)
   const isLimited = (large / small) * shortSide > longSide

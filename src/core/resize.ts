@@ -5,31 +5,31 @@
 
 import type { DecodedImage, Size } from './types.ts'
 
+/** Sizes at the model, px. */
+export interface FittedSizes {
+  /** Of the picture. */
+  readonly resized: Size
+  /** Of the model's input around it, at least `resized`. */
+  readonly padded: Size
+}
+
 /**
  * Resizes and pads. Each axis has its own scale.
  *
- * @param resized size of the picture inside the result
- * @param padded size of the result, at least `resized`
  * @returns RGB, shape (padded.height, padded.width, 3), 0 right of and below the picture
  */
-export function prepareImage(image: DecodedImage, resized: Size, padded: Size): Uint8Array {
-  const out = new Uint8Array(padded.width * padded.height * 3)
-  const rowBytes = padded.width * 3
-  const wide =
-    image.width === resized.width
-      ? image.data
-      : resizeRows(image.data, image.width, image.height, resized.width)
-  if (image.height === resized.height) {
-    copyRows(wide, resized.width * 3, out, rowBytes)
-  } else {
-    resizeColumns(wide, resized.width * 3, image.height, resized.height, out, rowBytes)
-  }
-  return out
+export function prepareImage(image: DecodedImage, { resized, padded }: FittedSizes): Uint8Array {
+  const out = { data: new Uint8Array(padded.width * padded.height * 3), ...padded }
+  const wide = image.width === resized.width ? image : resizeRows(image, resized.width)
+  if (image.height === resized.height) copyRows(wide, out)
+  else resizeColumns(wide, resized.height, out)
+  return out.data
 }
 
-function copyRows(from: Uint8Array, fromBytes: number, to: Uint8Array, toBytes: number): void {
-  for (let row = 0; row * fromBytes < from.length; row++) {
-    to.set(from.subarray(row * fromBytes, (row + 1) * fromBytes), row * toBytes)
+function copyRows(from: DecodedImage, to: DecodedImage): void {
+  const rowBytes = from.width * 3
+  for (let row = 0; row < from.height; row++) {
+    to.data.set(from.data.subarray(row * rowBytes, (row + 1) * rowBytes), row * to.width * 3)
   }
 }
 
@@ -76,7 +76,7 @@ function bilinearTaps(inLength: number, outLength: number): Taps {
 // The sums below stay in 32 bits: weights of one output sum to 2^22 but for rounding, which is too small
 // to carry a sum past 255, and pixels are at most 255. They are never negative, so nothing is clipped.
 
-function resizeRows(data: Uint8Array, width: number, height: number, outWidth: number): Uint8Array {
+function resizeRows({ data, width, height }: DecodedImage, outWidth: number): DecodedImage {
   const { size, starts, counts, weights } = bilinearTaps(width, outWidth)
   const out = new Uint8Array(outWidth * height * 3)
   for (let row = 0, to = 0; row < height; row++) {
@@ -99,18 +99,14 @@ function resizeRows(data: Uint8Array, width: number, height: number, outWidth: n
       out[to + 2] = blue >> FRACTION_BITS
     }
   }
-  return out
+  return { data: out, width: outWidth, height }
 }
 
-function resizeColumns(
-  data: Uint8Array,
-  rowBytes: number,
-  height: number,
-  outHeight: number,
-  out: Uint8Array,
-  outRowBytes: number,
-): void {
-  const { size, starts, counts, weights } = bilinearTaps(height, outHeight)
+/** @param out at least as large; what is right of and below the picture is left */
+function resizeColumns(image: DecodedImage, outHeight: number, { data: out, width }: DecodedImage) {
+  const { data } = image
+  const rowBytes = image.width * 3
+  const { size, starts, counts, weights } = bilinearTaps(image.height, outHeight)
   const sums = new Int32Array(rowBytes)
   for (let y = 0; y < outHeight; y++) {
     sums.fill(HALF)
@@ -124,7 +120,7 @@ function resizeColumns(
         sums[i] = (sums[i]! + Math.imul(a, data[fromA + i]!) + Math.imul(b, data[fromB + i]!)) | 0
       }
     }
-    const to = y * outRowBytes
+    const to = y * width * 3
     for (let i = 0; i < rowBytes; i++) out[to + i] = sums[i]! >> FRACTION_BITS
   }
 }

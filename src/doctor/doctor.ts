@@ -64,16 +64,21 @@ async function checkDisk(folder: string): Promise<Check> {
   return { check: 'disk', status: 'warn', detail, advice }
 }
 
-async function checkTeacher({ teacher: options, prompt }: Config): Promise<Check> {
-  const { id, sha256 } = await describeTeacher(options)
+async function checkTeacher(config: Config): Promise<Check> {
+  const { id, sha256 } = await describeTeacher(config.teacher)
   const notes: string[] = []
-  const teacher = await openTeacher(options, prompt, (message) => notes.push(message))
+  const teacher = await openTeacher(config, (message) => notes.push(message))
   const { provider } = teacher
   await teacher.close()
   const detail = [`${id} (${sha256.slice(0, 12)}) runs on ${provider}`, ...notes].join('; ')
   if (provider !== 'cpu') return { check: 'teacher', status: 'ok', detail }
   const advice = 'a GPU is many times faster; see `groundmill teacher --help` for what is tried'
-  return { check: 'teacher', status: options.provider === 'cpu' ? 'ok' : 'warn', detail, advice }
+  return {
+    check: 'teacher',
+    status: config.teacher.provider === 'cpu' ? 'ok' : 'warn',
+    detail,
+    advice,
+  }
 }
 
 async function* diagnoseDataset(

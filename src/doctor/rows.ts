@@ -66,7 +66,7 @@ export async function tryRows(
   rows: readonly SourceRow[],
   { config, losses, log, limitMs, signal }: TryOptions,
 ): Promise<Tried> {
-  const extractor = createPhraseExtractor(config.caption, config.phrases, 1)
+  const extractor = createPhraseExtractor(config, { threads: 1 })
   // Nothing is recorded here, so any key will do.
   const hooks = await loadHooks(config.fetch, createUrlDigest(randomUrlKey()))
   // What may pass later is not waited for.

@@ -123,7 +123,7 @@ function usableBoxes(
   admitted: readonly boolean[],
 ): Candidate[] {
   return row.candidates.flatMap((candidate) => {
-    const clipped = clipBox(candidate.box, row.width, row.height)
+    const clipped = clipBox(candidate.box, row)
     const isInside = sameBox(clipped, candidate.box)
     const short = Math.min(boxWidth(clipped), boxHeight(clipped))
     const long = Math.max(boxWidth(clipped), boxHeight(clipped))

@@ -12,7 +12,7 @@ export interface Chunk {
   readonly head: number
 }
 
-const PREDETERMINERS = new Set(['all', 'both', 'half', 'such', 'what', 'any'])
+const PREDETERMINERS = setOf('all both half such what any')
 const NUMBERED = setOf(`
   number no. no page size route bus flight channel highway exit chapter figure gate platform track
   type unit version vol volume class day grade level model part phase room stage step terminal`)
@@ -26,34 +26,35 @@ export function chunk(words: readonly Word[]): readonly Chunk[] {
   const chunks: Chunk[] = []
   for (let at = 0; at < words.length;) {
     const found = readChunk(words, at)
-    if (found === undefined) at++
-    else {
-      chunks.push(found)
-      at = found.last + 1
-    }
+    if (found !== undefined) chunks.push(found)
+    at = (found?.last ?? at) + 1
   }
   return chunks
 }
 
 function readChunk(words: readonly Word[], first: number): Chunk | undefined {
   let at = skipEstimate(words, first)
-  while (isDeterminer(words, at, first)) at++
+  if (words[at]!.tag === 'D') at++
+  const isSecond = at === first + 1 && words[at]?.tag === 'D' && joins(words, at)
+  if (isSecond && PREDETERMINERS.has(words[first]!.lower)) at++
   const nounFrom = readModifiers(words, at, at > first)
   if (nounFrom === undefined) return undefined
   let head = -1
   for (at = nounFrom; at < words.length; at++) {
     const { tag } = words[at]!
+    const isInner = 'J#'.includes(tag) && at > nounFrom
     if (at > first && !joins(words, at)) break
-    if (head >= 0 && (TIMES.has(words[at]!.lower) || isApposition(words, first, at))) break
+    if (head >= 0 && TIMES.has(words[at]!.lower)) break
+    if (head >= 0 && words[first]!.tag === 'D' && isApposition(words, at)) break
     if (tag === 'N' || tag === 'P') head = at
     else if (tag === 'S' || tag === 'M') continue
     else if (tag === '#' && isNumbered(words, at)) head = at
     else if (tag === '#' && startsAnew(words, at)) break
-    else if ((tag === 'J' || tag === '#') && at > nounFrom && isInsideCompound(words, at)) continue
-    else break
+    else if (isInner && readModifiers(words, at, true) !== undefined) continue
+    else break // "man's red hat" goes on above: modifiers may begin anew if a noun follows
   }
   if (head < 0) return undefined
-  return { first, last: head, head: headWord(words, head) }
+  return { first, last: head, head: words[head]!.tag === '#' && head > 0 ? head - 1 : head }
 }
 
 /** "about 200 people", "more than 60 countries": the words before the number belong to it. */
@@ -72,22 +73,14 @@ function skipEstimate(words: readonly Word[], first: number): number {
   return isComparison && isBeforeNumber(first + 2) ? first + 2 : first
 }
 
-/** "his wife Jan": a name after a common noun with a determiner is a phrase of its own. */
-function isApposition(words: readonly Word[], first: number, at: number): boolean {
-  if (words[at]!.tag !== 'P' || words[first]!.tag !== 'D' || words[at - 1]!.tag !== 'N')
-    return false
-  if (!/^\p{Ll}/u.test(words[at - 1]!.text)) return false
+/** "his wife Jan": after a determiner, a name after a common noun is a phrase of its own. */
+function isApposition(words: readonly Word[], at: number): boolean {
+  const left = words[at - 1]!
+  if (words[at]!.tag !== 'P' || left.tag !== 'N' || !/^\p{Ll}/u.test(left.text)) return false
   let end = at
   while (words[end]?.tag === 'P' && (end === at || joins(words, end))) end++
   const next = words[end]
   return next === undefined || !joins(words, end) || !'NSJ#'.includes(next.tag)
-}
-
-function isDeterminer(words: readonly Word[], at: number, first: number): boolean {
-  const word = words[at]
-  if (word?.tag !== 'D') return false
-  if (at === first) return true
-  return joins(words, at) && at === first + 1 && PREDETERMINERS.has(words[first]!.lower)
 }
 
 /**
@@ -111,15 +104,15 @@ function readModifiers(
         return isFirst || joins(words, at) ? at : undefined
       case 'J':
       case '#':
-        if (isFirst || joins(words, at)) continue
+        if (isFirst || joins(words, at)) break
         if (word.gap === 'comma' && word.tag === 'J' && at > from && words[at - 1]!.tag === 'J')
-          continue
+          break
         return undefined
       case 'R':
-        if ((isFirst || joins(words, at)) && isModifier(words[at + 1])) continue
+        if ((isFirst || joins(words, at)) && isModifier(words[at + 1])) break
         return undefined
       case 'C':
-        if (at > from && isCoordination(words, at)) continue
+        if (at > from && isCoordination(words, at)) break
         return undefined
       default:
         return undefined
@@ -158,13 +151,4 @@ function isNumbered(words: readonly Word[], at: number): boolean {
     /^\d/.test(words[at]!.lower) &&
     (NUMBERED.has(left.lower) || (left.tag === 'P' && /^\p{Lu}\p{Ll}/u.test(left.text)))
   )
-}
-
-/** "man's red hat", "a double decker red bus": modifiers may begin anew if a noun follows. */
-function isInsideCompound(words: readonly Word[], at: number): boolean {
-  return readModifiers(words, at, true) !== undefined
-}
-
-function headWord(words: readonly Word[], last: number): number {
-  return words[last]!.tag === '#' && last > 0 ? last - 1 : last
 }

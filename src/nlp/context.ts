@@ -11,13 +11,10 @@ const NOMINAL = MAY.noun | MAY.plural | MAY.name
 /** Before a noun of whatever form, "two woman": more than one. */
 const MANY = setOf(`
   two three four five six seven eight nine ten eleven twelve several many few both these those`)
-const openers = new Set(CLAUSE_OPENERS)
-const groups = new Set(GROUPS)
 /** Plurals without -s, and nouns that take either number. */
 const PLURALS = setOf(`
-  people men women children police kids sheep deer fish cattle family crew staff audience
-  policemen policewomen firemen workmen passersby feet geese mice fishermen businessmen gentlemen
-  ladies`)
+  people men women children police kids sheep deer fish cattle family crew staff audience policemen
+  policewomen firemen workmen passersby feet geese mice fishermen businessmen gentlemen ladies`)
 
 /** Class of the word before, '' where a break or comma stands between. */
 export function tagBefore(words: readonly Word[], i: number): Tag | '' {
@@ -88,44 +85,35 @@ export interface SubjectNumber {
 export function subjectNumber(words: readonly Word[], i: number): SubjectNumber {
   let end = i
   const isNearestPlural = i > 0 && isPluralNoun(words[i - 1]!)
+  const either = { mayBePlural: true, maySingular: true, isDetermined: false, isNearestPlural }
   for (let steps = 0; steps < 6; steps++) {
     const start = phraseStart(words, end)
+    const isNearest = end === i
     const governor = start > 0 && !separates(words[start]!) ? words[start - 1]! : undefined
     if (
       start < end &&
       !isGovernedConjunct(words, start) &&
-      (governor === undefined || !'IGE'.includes(governor.tag) || openers.has(governor.lower))
+      (governor === undefined ||
+        !'IGE'.includes(governor.tag) ||
+        CLAUSE_OPENERS.has(governor.lower))
     ) {
       const isDetermined = 'D#'.includes(words[start]!.tag)
-      return { ...numberOf(words, start, end), isNearest: end === i, isDetermined, isNearestPlural }
+      return { ...numberOf(words, start, end), isNearest, isDetermined, isNearestPlural }
     }
-    if (start < end && end === i && isNearestPlural && isGroupOf(words, start)) {
-      // "a group of boys post letters": the boys do it, or the group does.
-      return {
-        mayBePlural: true,
-        maySingular: true,
-        isNearest: true,
-        isDetermined: false,
-        isNearestPlural,
-      }
-    }
+    // "a group of boys post letters": the boys do it, or the group does.
+    const isGroup = start < end && isNearest && isNearestPlural && isGroupOf(words, start)
+    if (isGroup) return { ...either, isNearest }
     // Left of the preposition or participle, and of what else stands before it.
     end = start - 1
     while (end > 0 && !'NP'.includes(words[end - 1]!.tag) && words[end]?.gap !== 'break') end--
     if (end <= 0) break
   }
-  return {
-    mayBePlural: true,
-    maySingular: true,
-    isNearest: false,
-    isDetermined: false,
-    isNearestPlural,
-  }
+  return { ...either, isNearest: false }
 }
 
 /** Whether a phrase that starts at `start` follows "group of". */
 function isGroupOf(words: readonly Word[], start: number): boolean {
-  return words[start - 1]?.lower === 'of' && groups.has(words[start - 2]?.lower ?? '')
+  return words[start - 1]?.lower === 'of' && GROUPS.has(words[start - 2]?.lower ?? '')
 }
 
 /** "in a jersey and skates": the preposition or participle governs what "and" adds too. */
@@ -137,7 +125,7 @@ function isGovernedConjunct(words: readonly Word[], start: number): boolean {
     left < start - 1 &&
     governor !== undefined &&
     'IG'.includes(governor.tag) &&
-    !openers.has(governor.lower) &&
+    !CLAUSE_OPENERS.has(governor.lower) &&
     governor.lower !== 'of'
   )
 }
@@ -146,7 +134,7 @@ function numberOf(words: readonly Word[], start: number, end: number) {
   const head = words[end - 1]!
   const first = words[start]!.lower
   const isSingular = /^(?:a|an|one|another|each|every|this)$/.test(first)
-  const isGroup = groups.has(head.lower)
+  const isGroup = GROUPS.has(head.lower)
   const isJoined =
     start > 1 && words[start - 1]!.tag === 'C' && 'NP'.includes(words[start - 2]!.tag)
   const isPlural = MANY.has(first) || (isPluralNoun(head) && !isSingular)
@@ -162,7 +150,7 @@ export function clauseHasVerb(words: readonly Word[], i: number): boolean {
   for (let at = i - 1; at >= 0; at--) {
     const { tag, lower, gap } = words[at]!
     if (tag === 'V' || tag === 'A') return true
-    if (tag === 'K' || tag === 'W' || openers.has(lower) || gap === 'break') return false
+    if (tag === 'K' || tag === 'W' || CLAUSE_OPENERS.has(lower) || gap === 'break') return false
   }
   return false
 }

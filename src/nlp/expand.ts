@@ -9,7 +9,6 @@ import type { Word } from './word.ts'
 import { setOf } from './words/list.ts'
 import { IRREGULAR_PASTS } from './words/verbs.ts'
 
-const pasts = new Set(IRREGULAR_PASTS)
 const MOTION = setOf('into to towards toward down up across through along around past onto off')
 
 /** @param phrases sorted by start, without overlap */
@@ -18,33 +17,26 @@ export function expandPhrases(
   phrases: readonly FoundPhrase[],
 ): readonly FoundPhrase[] {
   const byFirst = new Map(phrases.map((phrase) => [phrase.first, phrase]))
+  const lasts = new Set(phrases.map(({ last }) => last))
+  /** "a man and a woman": joined to a neighbour by "and", "or" or a comma. */
+  const hasConjunct = ({ first, last }: FoundPhrase) => {
+    const after = words[last + 1]
+    return (
+      (after?.tag === 'C' && byFirst.has(last + 2)) ||
+      (after?.gap === 'comma' && byFirst.has(last + 1)) ||
+      (words[first - 1]?.tag === 'C' && lasts.has(first - 2)) ||
+      (words[first]!.gap === 'comma' && lasts.has(first - 1))
+    )
+  }
   const expanded: FoundPhrase[] = []
   let reached = -1
   for (const phrase of phrases) {
-    const last = hasConjunct(words, phrase, phrases)
-      ? phrase.last
-      : endOfExpression(words, phrase.last, byFirst)
+    const last = hasConjunct(phrase) ? phrase.last : endOfExpression(words, phrase.last, byFirst)
     if (last <= reached) continue
     reached = last
     expanded.push(phraseOf(words, { ...phrase, last }))
   }
   return expanded
-}
-
-/** "a man and a woman": joined to a neighbour by "and", "or" or a comma. */
-function hasConjunct(
-  words: readonly Word[],
-  { first, last }: FoundPhrase,
-  phrases: readonly FoundPhrase[],
-): boolean {
-  const after = words[last + 1]
-  const begins = (at: number) => phrases.some((one) => one.first === at)
-  const ends = (at: number) => phrases.some((one) => one.last === at)
-  const before = words[first - 1]
-  if (after?.tag === 'C' && begins(last + 2)) return true
-  if (after?.gap === 'comma' && begins(last + 1)) return true
-  if (before?.tag === 'C' && ends(first - 2)) return true
-  return words[first]!.gap === 'comma' && ends(first - 1)
 }
 
 /**
@@ -72,7 +64,11 @@ function endOfExpression(
     }
     const { tag } = words[at]!
     if (tag === 'W') clause = 'opened'
-    else if (tag === 'V' || tag === 'A' || (tag === 'E' && isFinite(words, at, clause))) {
+    else if (
+      tag === 'V' ||
+      tag === 'A' ||
+      (tag === 'E' && (clause !== 'none' || isFinite(words, at)))
+    ) {
       if (clause === 'none') break
       clause = 'with verb'
       end = at
@@ -85,9 +81,8 @@ function endOfExpression(
 }
 
 /** "A man walked down a road" has its verb there, "a house painted white" a participle. */
-function isFinite(words: readonly Word[], at: number, clause: string): boolean {
-  if (clause !== 'none') return true
+function isFinite(words: readonly Word[], at: number): boolean {
   const next = words[at + 1]
-  if (pasts.has(words[at]!.lower)) return true
+  if (IRREGULAR_PASTS.has(words[at]!.lower)) return true
   return next !== undefined && ('D#NPSO'.includes(next.tag) || MOTION.has(next.lower))
 }

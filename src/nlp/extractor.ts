@@ -6,7 +6,7 @@ import { messageOf } from '../core/errors.ts'
 import { createPool, PoolClosed } from '../system/pool.ts'
 import { startThread, WorkerDied, WorkerHandle } from '../system/worker.ts'
 import type { PhraseInput, PhraseResult } from './find-phrases.ts'
-import type { CaptionOptions, PhraseOptions } from './options.ts'
+import type { PhraseConfig } from './options.ts'
 
 export type { PhraseInput, PhraseResult } from './find-phrases.ts'
 
@@ -30,12 +30,6 @@ export interface PhraseRequest {
   readonly progress: SharedArrayBuffer
 }
 
-/** What a worker is started with. */
-export interface PhraseWorkerData {
-  readonly caption: CaptionOptions
-  readonly phrases: PhraseOptions
-}
-
 /** Captions of this length and the worker's lists fit; a leak must not take the process with it. */
 const WORKER_HEAP_MB = 512
 
@@ -45,18 +39,12 @@ export type StartPhraseWorker = (options: WorkerOptions) => Worker
 const startPhraseWorker: StartPhraseWorker = (options) =>
   startThread({ path: './phrase-worker', from: import.meta.url }, options)
 
-/**
- * Workers start when they are first needed.
- *
- * @param threads workers at most, from 1
- */
+/** Workers start when they are first needed, `threads` of them at most, from 1. */
 export function createPhraseExtractor(
-  caption: CaptionOptions,
-  phrases: PhraseOptions,
-  threads: number,
-  start: StartPhraseWorker = startPhraseWorker,
+  { caption, phrases }: PhraseConfig,
+  { threads, start = startPhraseWorker }: { threads: number; start?: StartPhraseWorker },
 ): PhraseExtractor {
-  const workerData: PhraseWorkerData = { caption, phrases }
+  const workerData: PhraseConfig = { caption, phrases }
   const resourceLimits = { maxOldGenerationSizeMb: WORKER_HEAP_MB }
   const pool = createPool<PhraseRequest, readonly PhraseResult[]>({
     name: 'the phrase extractor',

@@ -6,7 +6,6 @@ import { headOf, ngrams } from './ngrams.ts'
 import { nounPhrases } from './noun-phrases.ts'
 import type { ExtractorName, PhraseOptions } from './options.ts'
 import type { FoundPhrase, Reading } from './reading.ts'
-import type { Word } from './word.ts'
 
 /** @returns phrases sorted by start */
 export type Extract = (reading: Reading) => readonly FoundPhrase[]
@@ -44,17 +43,11 @@ export function createExtractor(options: PhraseOptions): Extract {
 function suppliedPhrases({ caption, words, supplied = [] }: Reading): readonly FoundPhrase[] {
   return supplied
     .filter((span) => isValidSpan(span, caption))
-    .flatMap((span) => {
-      const range = wordsOf(words, span.start, span.end)
-      return range === undefined ? [] : [{ start: span.start, end: span.end, ...range }]
+    .flatMap(({ start, end }) => {
+      const first = words.findIndex((word) => word.end > start)
+      const last = words.findLastIndex((word) => word.start < end)
+      if (first < 0 || last < first) return []
+      return [{ start, end, first, last, head: headOf(words, { first, last }) }]
     })
     .sort((a, b) => a.start - b.start || a.end - b.end)
-}
-
-/** The words that a span touches, and their head. */
-function wordsOf(words: readonly Word[], start: number, end: number) {
-  const first = words.findIndex((word) => word.end > start)
-  const last = words.findLastIndex((word) => word.start < end)
-  if (first < 0 || last < first) return undefined
-  return { first, last, head: headOf(words, first, last) }
 }

@@ -5,13 +5,11 @@ import type { CharSpan, Phrase } from '../core/types.ts'
 import { createCleaner } from './clean.ts'
 import { expandPhrases } from './expand.ts'
 import { createExtractor } from './extractors.ts'
-import { refuseCleaned, refuseSource, type Refusal } from './gate.ts'
+import { createGate, refuseSource, type Refusal } from './gate.ts'
 import { singular } from './lemma.ts'
 import { Lexicon } from './lexicon.ts'
-import type { MappedText } from './mapped-text.ts'
-import type { CaptionOptions, PhraseOptions } from './options.ts'
-import type { FoundPhrase } from './reading.ts'
-import { limit, select, type DropCause, type Selection } from './select.ts'
+import type { PhraseConfig } from './options.ts'
+import { createLimit, createSelect, type DropCause, type Selection } from './select.ts'
 import { createTagger } from './tag.ts'
 import { tokenize } from './tokenize.ts'
 import type { Word } from './word.ts'
@@ -55,6 +53,9 @@ export interface PhraseFinder {
   explain(input: PhraseInput): { readonly result: PhraseResult; readonly explanation: Explanation }
 }
 
+const NONE_GIVEN = 'the dataset gives none for it'
+const NONE_FOUND = 'no noun phrase in it'
+
 interface Found {
   readonly result: PhraseResult
   readonly text: string
@@ -69,58 +70,56 @@ interface Found {
  * @param without names of tagging rules that are not applied, for ablations
  */
 export function createPhraseFinder(
-  caption: CaptionOptions,
-  phrases: PhraseOptions,
+  { caption: captionOptions, phrases: options }: PhraseConfig,
   without?: ReadonlySet<string>,
 ): PhraseFinder {
   const lexicon = new Lexicon()
   const tagger = createTagger(lexicon, without)
-  const clean = createCleaner(caption)
-  const extract = createExtractor(phrases)
-  const isSuppliedOnly = [phrases.extractor].flat().every((name) => name === 'supplied')
+  const clean = createCleaner(captionOptions)
+  const refuse = createGate(captionOptions, lexicon)
+  const extract = createExtractor(options)
+  const select = createSelect(options)
+  const limit = createLimit(options)
+  const isSuppliedOnly = [options.extractor].flat().every((name) => name === 'supplied')
 
   const find = (input: PhraseInput): Found => {
     const nothing = { text: input.caption, cleaned: [], words: [], dropped: [] }
-    const refused = refuseSource(input.caption, caption) ?? refuseSpans(input)
+    const refused = refuseSource(input.caption, captionOptions) ?? refuseSpans(input)
     if (refused !== undefined) return { ...nothing, result: refused }
-    const cleaned = clean(input.caption)
-    const { mapped, applied } = cleaned
-    const tokens = tokenize(mapped.text)
-    const refusal = refuseCleaned(cleaned, tokens, lexicon, caption)
-    if (refusal !== undefined) {
-      return { ...nothing, text: mapped.text, cleaned: applied, result: refusal }
-    }
+    const { mapped, applied: cleaned } = clean(input.caption)
+    const { text } = mapped
+    const tokens = tokenize(text)
+    const refusal = refuse({ text, cleaned, tokens })
+    if (refusal !== undefined) return { ...nothing, text, cleaned, result: refusal }
     const words = tagger.tag(tokens)
     const supplied = input.supplied?.flatMap((span) => mapped.fromSource(span) ?? [])
-    const found = extract({
-      caption: mapped.text,
-      words,
-      ...(supplied === undefined ? {} : { supplied }),
+    const found = extract({ caption: text, words, ...(supplied && { supplied }) })
+    const selected = select(words, found)
+    const expanded = options.expand === 'grit' ? expandPhrases(words, selected.kept) : selected.kept
+    const { kept, dropped: beyond } = limit(text, expanded)
+    const dropped = [...selected.dropped, ...beyond]
+    if (kept.length === 0) {
+      const none = dropped.length > 0 ? `none of ${dropped.length} found is asked for` : NONE_FOUND
+      const detail = isSuppliedOnly && supplied === undefined ? NONE_GIVEN : none
+      return { result: { code: 'phrases_none', detail }, text, cleaned, words, dropped }
+    }
+    const phrases = kept.map(({ start, end, head }): Phrase => {
+      const noun = words[head]!.text
+      return { start, end, text: text.slice(start, end), head: noun, lemma: singular(noun) }
     })
-    const selected = select(words, found, phrases)
-    const expanded = phrases.expand === 'grit' ? expandPhrases(words, selected.kept) : selected.kept
-    const limited = limit(mapped.text, expanded, phrases)
-    const dropped = [...selected.dropped, ...limited.dropped]
-    const result =
-      limited.kept.length > 0
-        ? phrased(mapped, words, limited.kept)
-        : { code: 'phrases_none' as const, detail: whyNone(dropped.length, input, isSuppliedOnly) }
-    return { result, text: mapped.text, cleaned: applied, words, dropped }
+    const sourceSpans = phrases.map((phrase) => mapped.toSource(phrase))
+    return { result: { caption: text, phrases, sourceSpans }, text, cleaned, words, dropped }
   }
 
   return Object.assign((input: PhraseInput) => find(input).result, {
     explain(input: PhraseInput) {
-      const { result, text, cleaned, words, dropped } = find(input)
-      const explanation: Explanation = {
-        caption: text,
-        cleaned,
-        words: words.map((word) => ({ text: word.text, tag: word.tag, rule: word.rule })),
-        dropped: dropped.map(({ phrase, cause }) => ({
-          text: text.slice(phrase.start, phrase.end),
-          cause,
-        })),
-      }
-      return { result, explanation }
+      const { result, text: caption, cleaned, ...found } = find(input)
+      const words = found.words.map(({ text, tag, rule }) => ({ text, tag, rule }))
+      const dropped = found.dropped.map(({ phrase: { start, end }, cause }) => ({
+        text: caption.slice(start, end),
+        cause,
+      }))
+      return { result, explanation: { caption, cleaned, words, dropped } }
     },
   })
 }
@@ -133,22 +132,4 @@ function refuseSpans({ caption, supplied = [] }: PhraseInput): Refusal | undefin
     code: 'phrases_invalid',
     detail: `phrase ${index} is [${start}, ${end}) of a caption with ${caption.length} UTF-16 units`,
   }
-}
-
-function whyNone(dropped: number, { supplied }: PhraseInput, isSuppliedOnly: boolean): string {
-  if (isSuppliedOnly && supplied === undefined) return 'the dataset gives none for it'
-  return dropped > 0 ? `none of ${dropped} found is asked for` : 'no noun phrase in it'
-}
-
-function phrased(
-  mapped: MappedText,
-  words: readonly Word[],
-  found: readonly FoundPhrase[],
-): PhrasedCaption {
-  const caption = mapped.text
-  const phrases = found.map(({ start, end, head }): Phrase => {
-    const noun = words[head]!.text
-    return { start, end, text: caption.slice(start, end), head: noun, lemma: singular(noun) }
-  })
-  return { caption, phrases, sourceSpans: phrases.map((phrase) => mapped.toSource(phrase)) }
 }

@@ -1,7 +1,6 @@
 // Which captions are read at all. Each refusal has a reason code; nothing is cut silently.
 
 import type { ReasonCode } from '../core/reasons.ts'
-import type { CleanCaption } from './clean.ts'
 import type { Lexicon } from './lexicon.ts'
 import type { CaptionOptions } from './options.ts'
 import type { Token } from './tokenize.ts'
@@ -19,9 +18,6 @@ const SPECIAL_TOKEN = /\[(?:CLS|SEP|PAD|UNK|MASK)\]/i
 const EMOJI = /\p{Extended_Pictographic}|\p{Regional_Indicator}/u
 const NO_ASCII = /[^\p{ASCII}]/u
 
-const foreign = new Set(FOREIGN_WORDS)
-const english = new Set(ENGLISH_WORDS)
-
 /** What can be said before the caption is cleaned. */
 export function refuseSource(caption: string, options: CaptionOptions): Refusal | undefined {
   if (caption.length > options.maxChars) {
@@ -36,40 +32,41 @@ export function refuseSource(caption: string, options: CaptionOptions): Refusal 
   return undefined
 }
 
+/** A cleaned caption with its words. */
+interface Cleaned {
+  readonly text: string
+  /** Names of the rules that changed something. */
+  readonly cleaned: readonly string[]
+  readonly tokens: readonly Token[]
+}
+
 /** What can be said of the cleaned caption and its words. */
-export function refuseCleaned(
-  { mapped: { text: caption }, applied }: CleanCaption,
-  tokens: readonly Token[],
-  lexicon: Lexicon,
-  options: CaptionOptions,
-): Refusal | undefined {
-  if (tokens.length === 0) {
-    const after = applied.length === 0 ? '' : ` after ${applied.join(', ')}`
-    return { code: 'caption_boilerplate', detail: `no word is left${after}` }
-  }
-  const script = options.lang === 'en' ? refuseScript(caption) : undefined
-  if (script !== undefined) return script
-  if (tokens.length < options.minWords) {
-    return {
-      code: 'caption_too_short',
-      detail: `${tokens.length} words; caption.minWords is ${options.minWords}`,
+export function createGate(options: CaptionOptions, lexicon: Lexicon) {
+  const { lang, minWords, maxWords, asciiOnly, dropEmoji } = options
+  return ({ text, cleaned, tokens }: Cleaned): Refusal | undefined => {
+    const { length } = tokens
+    if (length === 0) {
+      const after = cleaned.length === 0 ? '' : ` after ${cleaned.join(', ')}`
+      return { code: 'caption_boilerplate', detail: `no word is left${after}` }
     }
-  }
-  if (tokens.length > options.maxWords) {
-    return {
-      code: 'caption_too_long',
-      detail: `${tokens.length} words; caption.maxWords is ${options.maxWords}`,
+    const script = lang === 'en' ? refuseScript(text) : undefined
+    if (script !== undefined) return script
+    if (length < minWords) {
+      const detail = `${length} words; caption.minWords is ${minWords}`
+      return { code: 'caption_too_short', detail }
     }
-  }
-  if (options.asciiOnly) {
-    const odd = NO_ASCII.exec(caption)?.[0]
+    if (length > maxWords) {
+      return {
+        code: 'caption_too_long',
+        detail: `${length} words; caption.maxWords is ${maxWords}`,
+      }
+    }
+    const odd = asciiOnly ? NO_ASCII.exec(text)?.[0] : undefined
     if (odd !== undefined) return { code: 'caption_not_ascii', detail: `contains ${show(odd)}` }
-  }
-  if (options.dropEmoji) {
-    const emoji = EMOJI.exec(caption)?.[0]
+    const emoji = dropEmoji ? EMOJI.exec(text)?.[0] : undefined
     if (emoji !== undefined) return { code: 'caption_emoji', detail: `contains ${show(emoji)}` }
+    return lang === 'en' ? refuseLanguage(tokens, lexicon) : undefined
   }
-  return options.lang === 'en' ? refuseLanguage(tokens, lexicon) : undefined
 }
 
 function show(character: string): string {
@@ -92,14 +89,16 @@ function refuseLanguage(tokens: readonly Token[], lexicon: Lexicon): Refusal | u
   let score = 0
   const signs: string[] = []
   for (const { lower } of tokens) {
-    if (english.has(lower)) score--
-    else if (foreign.has(lower) || FOREIGN_LETTERS.test(lower)) {
+    if (ENGLISH_WORDS.has(lower)) score--
+    else if (FOREIGN_WORDS.has(lower) || FOREIGN_LETTERS.test(lower)) {
       score++
       signs.push(lower)
     }
   }
   if (score <= 0) return undefined
-  const unknown = tokens.filter(({ lower }) => !foreign.has(lower) && !lexicon.knows(lower)).length
+  const unknown = tokens.filter(
+    ({ lower }) => !FOREIGN_WORDS.has(lower) && !lexicon.knows(lower),
+  ).length
   if (score === 1 && unknown * 2 < tokens.length - signs.length) return undefined
   return { code: 'caption_language', detail: `not English: ${signs.slice(0, 5).join(', ')}` }
 }

@@ -20,21 +20,22 @@ export function glipNltk(words: readonly Word[]): readonly FoundPhrase[] {
   const phrases: FoundPhrase[] = []
   for (let at = 0; at < words.length;) {
     const first = at
-    if (pennTag(words[at]!) === 'DT') at++
-    while (joins(words, at, first) && pennTag(words[at]!) === 'JJ') at++
-    const noun = at
-    let isPossessive = false
-    while (!isPossessive && joins(words, at, first) && pennTag(words[at]!) === 'NN') {
-      isPossessive = words[at]!.tag === 'S'
-      at++
+    const isNext = (tag: Penn) => {
+      const word = words[at]
+      return word !== undefined && (at === first || word.gap === 'space') && pennTag(word) === tag
     }
+    if (isNext('DT')) at++
+    while (isNext('JJ')) at++
+    const noun = at
+    while (isNext('NN')) if (words[at++]!.tag === 'S') break
     if (at === noun) {
       at = Math.max(at, first + 1)
       continue
     }
+    const { tag, text } = words[at - 1]!
     const phrase = phraseOf(words, { first, last: at - 1, head: at - 1 })
     // NLTK splits "'s" off as a word of its own.
-    const suffix = isPossessive ? (/['’]s?$/iu.exec(words[at - 1]!.text)?.[0].length ?? 0) : 0
+    const suffix = tag === 'S' ? (/['’]s?$/iu.exec(text)?.[0].length ?? 0) : 0
     phrases.push({ ...phrase, end: phrase.end - suffix })
   }
   return phrases
@@ -48,8 +49,4 @@ function pennTag({ tag, lower, may }: Word): Penn {
   if (tag !== 'J') return 'other'
   // What is a describing participle here is VBG or VBN there.
   return (may & (MAY.gerund | MAY.past)) === 0 ? 'JJ' : 'other'
-}
-
-function joins(words: readonly Word[], at: number, first: number): boolean {
-  return at < words.length && (at === first || words[at]!.gap === 'space')
 }

@@ -2,7 +2,7 @@
 // Such a chunk is split at nouns that are known to be things.
 
 import type { Chunk } from './chunk.ts'
-import { MAY, type Tag } from './lexicon.ts'
+import { MAY } from './lexicon.ts'
 import type { Word } from './word.ts'
 import { setOf } from './words/list.ts'
 import { MATERIALS, NOUNS } from './words/nouns.ts'
@@ -11,8 +11,6 @@ import { MATERIALS, NOUNS } from './words/nouns.ts'
 const MAX_WORDS = 6
 /** The same where the caption has no function word: search terms have no sentence around them. */
 const MAX_WORDS_OF_SEARCH = 3
-
-const CONTENT: ReadonlySet<Tag> = new Set<Tag>(['N', 'J', '#', 'G', 'E', 'V', 'M'])
 
 const things = new Set(NOUNS)
 for (const material of MATERIALS) things.delete(material)
@@ -30,13 +28,13 @@ export function splitKeywords(words: readonly Word[], chunks: readonly Chunk[]):
   let limit: number | undefined
   return chunks.flatMap((one) => {
     if (one.last - one.first < MAX_WORDS_OF_SEARCH) return [one]
-    limit ??= words.every(({ tag }) => CONTENT.has(tag)) ? MAX_WORDS_OF_SEARCH : MAX_WORDS
-    return isKeywords(words, one, limit) ? pieces(words, one) : [one]
+    limit ??= words.every(({ tag }) => 'NJ#GEVM'.includes(tag)) ? MAX_WORDS_OF_SEARCH : MAX_WORDS
+    const isLong = one.last - one.first >= limit
+    return isLong && isKeywords(words, one) ? pieces(words, one) : [one]
   })
 }
 
-function isKeywords(words: readonly Word[], { first, last }: Chunk, limit: number): boolean {
-  if (last - first + 1 <= limit) return false
+function isKeywords(words: readonly Word[], { first, last }: Chunk): boolean {
   const inside = words.slice(first, last + 1)
   if (inside.some(({ tag }) => 'DCSP'.includes(tag))) return false
   return inside.filter(({ lower, tag }) => tag === 'N' && things.has(lower)).length > 1

@@ -19,32 +19,16 @@ import { ADJECTIVES, COLOURS, LY_ADJECTIVES } from './words/adjectives.ts'
 import { MATERIALS, NOUNS, NOUN_OR_VERB } from './words/nouns.ts'
 import { ING_THINGS, IRREGULAR_PARTICIPLES, IRREGULAR_PASTS, VERBS } from './words/verbs.ts'
 
+/** Classes of words that name, describe or do: the open ones, and numbers. */
+type ContentTag = 'N' | 'P' | 'S' | '#' | 'J' | 'M' | 'V' | 'G' | 'E'
+
 /**
  * Word class: D determiner, # number, J adjective, N noun, P proper noun, S possessive noun, V finite
  * or base verb, G verb in -ing, E past or participle, A auxiliary, T to, I preposition, C and/or,
  * K other conjunction, O pronoun, W relative word, R adverb, M participle after its noun
  * ("snow covered"), X anything else.
  */
-export type Tag =
-  | 'D'
-  | '#'
-  | 'J'
-  | 'N'
-  | 'P'
-  | 'S'
-  | 'V'
-  | 'G'
-  | 'E'
-  | 'A'
-  | 'T'
-  | 'I'
-  | 'C'
-  | 'K'
-  | 'O'
-  | 'W'
-  | 'R'
-  | 'M'
-  | 'X'
+export type Tag = ContentTag | 'D' | 'A' | 'T' | 'I' | 'C' | 'K' | 'O' | 'W' | 'R' | 'X'
 
 /** What a word may be; bits, so that rules ask for several at once. */
 export const MAY = {
@@ -166,56 +150,55 @@ export class Lexicon {
     }
     for (const [word, kind] of Object.entries(two.switches)) {
       const may = SWITCHES[kind] ?? 0
-      const old = this.#words.get(word)
-      const all = may | (old?.may ?? 0)
-      const tag = (all & MAY.gerund) !== 0 && old?.tag === 'V' ? 'G' : (old?.tag ?? tagOf(may))
-      this.#words.set(word, { tag, may: all, isKnown: true })
+      const all = may | this.#mayOf(word)
+      const old = this.#words.get(word)?.tag
+      this.#words.set(
+        word,
+        known((all & MAY.gerund) !== 0 && old === 'V' ? 'G' : (old ?? tagOf(may)), all),
+      )
     }
   }
 
   #addOwn(): void {
-    const add = (words: readonly string[], tag: Tag, may: number) => {
-      for (const word of words) this.#words.set(word, { tag, may, isKnown: true })
+    const add = (words: Iterable<string>, entry: Entry) => {
+      for (const word of words) this.#words.set(word, entry)
     }
-    const widen = (words: readonly string[], may: number) => {
+    const widen = (words: Iterable<string>, may: number) => {
       for (const word of words) {
-        const old = this.#words.get(word)
-        this.#words.set(word, {
-          tag: tagOf(may | (old?.may ?? 0)),
-          may: may | (old?.may ?? 0),
-          isKnown: true,
-        })
+        const all = may | this.#mayOf(word)
+        this.#words.set(word, known(tagOf(all), all))
       }
     }
+    const withS = (words: Iterable<string>) => [...words].map(addS)
     const nouns = [...MATERIALS, ...NOUNS]
     widen(nouns, MAY.noun)
-    for (const noun of nouns) widen([addS(noun)], MAY.plural)
-    add(VERBS, 'V', MAY.base)
-    for (const verb of VERBS) add([addS(verb)], 'V', MAY.thirdPerson)
-    add(NOUN_OR_VERB, 'N', MAY.noun | MAY.base)
-    for (const word of NOUN_OR_VERB) add([addS(word)], 'N', MAY.plural | MAY.thirdPerson)
-    add(IRREGULAR_PASTS, 'E', MAY.past)
+    widen(withS(nouns), MAY.plural)
+    add(VERBS, known('V', MAY.base))
+    add(withS(VERBS), known('V', MAY.thirdPerson))
+    add(NOUN_OR_VERB, known('N', MAY.noun | MAY.base))
+    add(withS(NOUN_OR_VERB), known('N', MAY.plural | MAY.thirdPerson))
+    add(IRREGULAR_PASTS, known('E', MAY.past))
     widen(IRREGULAR_PARTICIPLES, MAY.past)
     widen(ADJECTIVES, MAY.adjective)
-    add(COLOURS, 'J', MAY.adjective)
-    add(['light', 'orange'], 'J', MAY.adjective | MAY.noun)
-    add(LY_ADJECTIVES, 'J', MAY.adjective)
+    add(COLOURS, known('J', MAY.adjective))
+    add(['light', 'orange'], known('J', MAY.adjective | MAY.noun))
+    add(LY_ADJECTIVES, known('J', MAY.adjective))
     for (const word of ING_THINGS) widen([word], word.endsWith('s') ? MAY.plural : MAY.noun)
-    add(ADVERBS, 'R', MAY.adverb)
-    add(AUXILIARIES, 'A', 0)
-    add(PRONOUNS, 'O', 0)
-    add(CONJUNCTIONS, 'K', 0)
-    add(COORDINATORS, 'C', 0)
-    add(PREPOSITIONS, 'I', 0)
-    add(NUMBERS, '#', 0)
-    add(DETERMINERS, 'D', 0)
-    add(RELATIVES, 'W', 0)
-    add(['to'], 'T', 0)
+    add(ADVERBS, known('R', MAY.adverb))
+    add(AUXILIARIES, known('A'))
+    add(PRONOUNS, known('O'))
+    add(CONJUNCTIONS, known('K'))
+    add(COORDINATORS, known('C'))
+    add(PREPOSITIONS, known('I'))
+    add(NUMBERS, known('#'))
+    add(DETERMINERS, known('D'))
+    add(RELATIVES, known('W'))
+    add(['to'], known('T'))
   }
 
   /** "arrives" is a verb alone, "dishes" a plural as well: its singular may be a noun. */
   #settleThirdPersons(lexicon: CompromiseModel['one']['lexicon']): void {
-    const either = new Set(NOUN_OR_VERB.map(addS))
+    const either = new Set([...NOUN_OR_VERB].map(addS))
     for (const [word, tags] of Object.entries(lexicon)) {
       const entry = this.#words.get(word)
       if (entry?.may !== (MAY.thirdPerson | MAY.plural) || ![tags].flat().includes('PresentTense'))
@@ -223,7 +206,7 @@ export class Lexicon {
       const stems = this.#singulars(word).flatMap((one) => this.#words.get(one) ?? [])
       const isNoun = stems.some(({ may }) => (may & (MAY.noun | MAY.name)) !== 0)
       if (isNoun || stems.length === 0 || either.has(word)) continue
-      this.#words.set(word, { tag: 'V', may: MAY.thirdPerson, isKnown: true })
+      this.#words.set(word, known('V', MAY.thirdPerson))
     }
   }
 
@@ -233,14 +216,13 @@ export class Lexicon {
       if (tag !== 'N' || !word.endsWith('ing') || (may & MAY.gerund) !== 0) continue
       const stem = word.slice(0, -3)
       const isVerb = [stem, `${stem}e`, stem.replace(/(.)\1$/, '$1')].some(
-        (one) => ((this.#words.get(one)?.may ?? 0) & MAY.base) !== 0,
+        (one) => (this.#mayOf(one) & MAY.base) !== 0,
       )
       if (isVerb) this.#words.set(word, { tag, may: may | MAY.gerund, isKnown })
     }
   }
 
   #guess(lower: string): Entry {
-    const guessed = (tag: Tag, may: number): Entry => ({ tag, may, isKnown: false })
     if (/^[$'+~]?\d/.test(lower) && !lower.includes('@')) {
       return /^[$']?[\d.,:/%x-]+(?:st|nd|rd|th|k|m|am|pm|s|'s)?$/.test(lower)
         ? guessed('#', 0)
@@ -256,18 +238,12 @@ export class Lexicon {
       return guessed('E', MAY.past)
     if (lower.length > 4 && lower.endsWith('ly')) return guessed('R', MAY.adverb)
     if (lower.length > 3 && lower.endsWith('s') && !/(?:ss|us|is)$/.test(lower)) {
-      const stem = this.#singulars(lower)
-        .map((one) => this.#words.get(one))
-        .find((one) => one !== undefined)
+      const [stem] = this.#singulars(lower).flatMap((one) => this.#words.get(one) ?? [])
       if (stem !== undefined) {
         const isNoun = (stem.may & (MAY.noun | MAY.name | MAY.adjective)) !== 0 || stem.tag === '#'
         const isVerb = (stem.may & MAY.base) !== 0
-        if (isVerb)
-          return {
-            tag: isNoun ? 'N' : 'V',
-            may: (isNoun ? MAY.plural : 0) | MAY.thirdPerson,
-            isKnown: false,
-          }
+        if (isVerb && !isNoun) return guessed('V', MAY.thirdPerson)
+        if (isVerb) return guessed('N', MAY.plural | MAY.thirdPerson)
       }
       return guessed('N', MAY.plural)
     }
@@ -285,13 +261,18 @@ export class Lexicon {
   #guessCompound(lower: string): Entry {
     const parts = lower.split('-').filter((part) => part !== '')
     const last = parts.at(-1)
-    if (last === undefined) return { tag: 'X', may: 0, isKnown: false }
+    if (last === undefined) return guessed('X', 0)
     const entry = this.lookUp(last)
     const first = this.lookUp(parts[0]!)
     const isModifier = 'JEGA#IR'.includes(entry.tag) || first.tag === '#'
-    if (parts.length > 1 && isModifier) return { tag: 'J', may: MAY.adjective, isKnown: false }
+    if (parts.length > 1 && isModifier) return guessed('J', MAY.adjective)
     const may = entry.may & (MAY.noun | MAY.plural)
-    return { tag: 'N', may: may === 0 ? MAY.noun : may, isKnown: false }
+    return guessed('N', may === 0 ? MAY.noun : may)
+  }
+
+  /** 0 for an unknown word. */
+  #mayOf(word: string): number {
+    return this.#words.get(word)?.may ?? 0
   }
 
   #singulars(lower: string): readonly string[] {
@@ -308,6 +289,14 @@ export class Lexicon {
     }
     return undefined
   }
+}
+
+function known(tag: Tag, may = 0): Entry {
+  return { tag, may, isKnown: true }
+}
+
+function guessed(tag: Tag, may: number): Entry {
+  return { tag, may, isKnown: false }
 }
 
 function tagOf(may: number): Tag {

@@ -3,17 +3,20 @@
 
 import type { CharSpan } from '../core/types.ts'
 
+interface Ranges {
+  readonly starts: readonly number[]
+  readonly ends: readonly number[]
+}
+
 /** Immutable; positions are UTF-16 units. */
 export class MappedText {
   readonly text: string
   /** Source range of each UTF-16 unit; absent while the text is the source. */
-  readonly #starts: readonly number[] | undefined
-  readonly #ends: readonly number[] | undefined
+  readonly #source: Ranges | undefined
 
-  constructor(text: string, starts?: readonly number[], ends?: readonly number[]) {
+  constructor(text: string, source?: Ranges) {
     this.text = text
-    this.#starts = starts
-    this.#ends = ends
+    this.#source = source
   }
 
   /**
@@ -55,7 +58,7 @@ export class MappedText {
       text += inserted
     }
     copyTo(this.text.length)
-    return new MappedText(text, starts, ends)
+    return new MappedText(text, { starts, ends })
   }
 
   /** A non-empty span of this text as the smallest span of the source that covers it. */
@@ -69,7 +72,7 @@ export class MappedText {
    * @returns undefined where nothing of it is left
    */
   fromSource(span: CharSpan): CharSpan | undefined {
-    if (this.#starts === undefined) return span
+    if (this.#source === undefined) return span
     let start = 0
     while (start < this.text.length && this.#endAt(start) <= span.start) start++
     let end = this.text.length
@@ -78,10 +81,10 @@ export class MappedText {
   }
 
   #startAt(index: number): number {
-    return this.#starts === undefined ? index : this.#starts[index]!
+    return this.#source === undefined ? index : this.#source.starts[index]!
   }
 
   #endAt(index: number): number {
-    return this.#ends === undefined ? index + 1 : this.#ends[index]!
+    return this.#source === undefined ? index + 1 : this.#source.ends[index]!
   }
 }

@@ -9,16 +9,13 @@ import type { Word } from './word.ts'
 import { GENERIC_WORDS } from './words/generic.ts'
 import { STOP_WORDS } from './words/stop.ts'
 
-const generic = new Set(GENERIC_WORDS)
-const stop = new Set(STOP_WORDS)
-
 /** @returns n-grams sorted by start, then by length; where there are too many, the shortest stay */
 export function ngrams(
   words: readonly Word[],
   { ngrams: { min, max, maxQueries, stopwordsOnly }, genericWords }: PhraseOptions,
 ): readonly FoundPhrase[] {
   const isGeneric = words.map(
-    ({ lower }) => genericWords === 'drop' && generic.has(singular(lower)),
+    ({ lower }) => genericWords === 'drop' && GENERIC_WORDS.has(singular(lower)),
   )
   const found: FoundPhrase[] = []
   const seen = new Set<string>()
@@ -27,24 +24,22 @@ export function ngrams(
       if (found.length === maxQueries) break
       const run = words.slice(first, first + length)
       if (isGeneric.slice(first, first + length).includes(true)) continue
-      if (stopwordsOnly === 'drop' && run.every(({ lower }) => stop.has(lower))) continue
+      if (stopwordsOnly === 'drop' && run.every(({ lower }) => STOP_WORDS.has(lower))) continue
       const text = run.map(({ lower }) => lower).join(' ')
       if (seen.has(text)) continue
       seen.add(text)
-      found.push(
-        phraseOf(words, {
-          first,
-          last: first + length - 1,
-          head: headOf(words, first, first + length - 1),
-        }),
-      )
+      const range = { first, last: first + length - 1 }
+      found.push(phraseOf(words, { ...range, head: headOf(words, range) }))
     }
   }
   return found.sort((a, b) => a.first - b.first || a.last - b.last)
 }
 
 /** The last noun before a preposition, else the last word. */
-export function headOf(words: readonly Word[], first: number, last: number): number {
+export function headOf(
+  words: readonly Word[],
+  { first, last }: Pick<FoundPhrase, 'first' | 'last'>,
+): number {
   let head = -1
   for (let at = first; at <= last; at++) {
     if ('NP'.includes(words[at]!.tag)) head = at

@@ -12,5 +12,6 @@ import type { Word } from './word.ts'
  * @param of whether "a group of people" is one phrase or two
  */
 export function nounPhrases(words: readonly Word[], of: 'merge' | 'split'): readonly FoundPhrase[] {
-  return mergeOf(words, splitKeywords(words, chunk(words)), of).map((one) => phraseOf(words, one))
+  const chunks = splitKeywords(words, chunk(words))
+  return (of === 'merge' ? mergeOf(words, chunks) : chunks).map((one) => phraseOf(words, one))
 }

@@ -6,40 +6,21 @@ import { singular } from './lemma.ts'
 import { GROUPS } from './words/of.ts'
 import type { Word } from './word.ts'
 
-const groups = new Set(GROUPS)
-
-/**
- * Joins "a group" and "people" to "a group of people".
- *
- * @param mode `split` leaves every chunk as it is
- */
-export function mergeOf(
-  words: readonly Word[],
-  chunks: readonly Chunk[],
-  mode: 'merge' | 'split',
-): readonly Chunk[] {
-  if (mode === 'split') return chunks
+/** Joins "a group" and "people" to "a group of people". */
+export function mergeOf(words: readonly Word[], chunks: readonly Chunk[]): readonly Chunk[] {
   const merged: Chunk[] = []
   for (const next of chunks) {
     const left = merged.at(-1)
-    if (left === undefined || !isLinked(words, left, next)) {
-      merged.push(next)
-      continue
-    }
-    const lemma = singular(words[left.head]!.text)
-    if (groups.has(lemma))
-      merged[merged.length - 1] = { first: left.first, last: next.last, head: next.head }
+    const of = left && words[left.last + 1]
+    const isLinked =
+      left !== undefined &&
+      next.first === left.last + 2 &&
+      of?.lower === 'of' &&
+      of.gap === 'space' &&
+      words[next.first]!.gap !== 'break'
+    if (isLinked && GROUPS.has(singular(words[left.head]!.text)))
+      merged[merged.length - 1] = { ...next, first: left.first }
     else merged.push(next)
   }
   return merged
-}
-
-function isLinked(words: readonly Word[], left: Chunk, right: Chunk): boolean {
-  const of = words[left.last + 1]
-  return (
-    right.first === left.last + 2 &&
-    of?.lower === 'of' &&
-    of.gap === 'space' &&
-    words[right.first]!.gap !== 'break'
-  )
 }

@@ -86,5 +86,10 @@ export const phraseVolatile: readonly string[] = ['timeoutMs']
 export type CaptionOptions = z.output<typeof captionOptionsSchema>
 /** What `phrases:` says, defaults filled in. */
 export type PhraseOptions = z.output<typeof phraseOptionsSchema>
+/** The sections of a config that decide what is found. */
+export interface PhraseConfig {
+  readonly caption: CaptionOptions
+  readonly phrases: PhraseOptions
+}
 /** One of EXTRACTORS. */
 export type ExtractorName = (typeof EXTRACTORS)[number]

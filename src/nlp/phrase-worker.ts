@@ -3,13 +3,13 @@
 import { workerData } from 'node:worker_threads'
 import { giveWay } from '../system/priority.ts'
 import { serve } from '../system/serve.ts'
-import type { PhraseRequest, PhraseWorkerData } from './extractor.ts'
+import type { PhraseRequest } from './extractor.ts'
 import { createPhraseFinder, type PhraseResult } from './find-phrases.ts'
+import type { PhraseConfig } from './options.ts'
 
-// Started by extractor.ts alone, which passes just this.
-const data = workerData as PhraseWorkerData
 giveWay()
-const findPhrases = createPhraseFinder(data.caption, data.phrases)
+// Started by extractor.ts alone, which passes just this.
+const findPhrases = createPhraseFinder(workerData as PhraseConfig)
 
 serve<PhraseRequest, readonly PhraseResult[]>(({ inputs, progress }) => {
   const at = new Int32Array(progress)

@@ -15,81 +15,65 @@ export type DropCause =
 /** The phrases in their order, parted. */
 export interface Selection {
   readonly kept: readonly FoundPhrase[]
-  readonly dropped: readonly { readonly phrase: FoundPhrase; readonly cause: DropCause }[]
+  readonly dropped: readonly Dropped[]
 }
 
-const abstracts = new Set(ABSTRACT_WORDS)
-const relational = new Set(RELATIONAL_WORDS)
-const generic = new Set(GENERIC_WORDS)
-const colours = new Set(COLOURS)
+interface Dropped {
+  readonly phrase: FoundPhrase
+  readonly cause: DropCause
+}
 
 /** Steps on single phrases: heads, attributes, length. */
-export function select(
-  words: readonly Word[],
-  phrases: readonly FoundPhrase[],
-  options: PhraseOptions,
-): Selection {
-  const kept: FoundPhrase[] = []
-  const dropped: { phrase: FoundPhrase; cause: DropCause }[] = []
-  for (const phrase of phrases) {
-    const cause = causeToDrop(words, phrase, options)
-    if (cause === undefined) kept.push(stripped(words, phrase, options))
-    else dropped.push({ phrase, cause })
+export function createSelect({ maxWords, attributes, ...options }: PhraseOptions) {
+  const causeToDrop = (words: readonly Word[], phrase: FoundPhrase): DropCause | undefined => {
+    const { first, last, head } = phrase
+    if (last - first + 1 > maxWords) return 'words'
+    const lemma = singular(words[head]!.text)
+    if (options.genericWords === 'drop' && GENERIC_WORDS.has(lemma)) return 'generic'
+    if (options.abstract === 'drop') {
+      if (ABSTRACT_WORDS.has(lemma)) return 'abstract'
+      const isBare = words.slice(first, head).every(({ tag }) => tag === 'D')
+      if (isBare && RELATIONAL_WORDS.has(lemma)) return 'relational'
+      if (isBare && COLOURS.has(lemma) && first === last) return 'relational'
+    }
+    const hasAttribute = attributes === 'drop' && words.slice(first, last + 1).some(isAttribute)
+    return hasAttribute ? 'attribute' : undefined
   }
-  return { kept, dropped }
+  return (words: readonly Word[], phrases: readonly FoundPhrase[]): Selection => {
+    const kept: FoundPhrase[] = []
+    const dropped: Dropped[] = []
+    for (const phrase of phrases) {
+      const cause = causeToDrop(words, phrase)
+      if (cause !== undefined) dropped.push({ phrase, cause })
+      else kept.push(attributes === 'strip' ? stripped(words, phrase) : phrase)
+    }
+    return { kept, dropped }
+  }
 }
 
 /** Steps on all phrases of a caption together, after expansion: repeated texts, too many phrases. */
-export function limit(
-  caption: string,
-  phrases: readonly FoundPhrase[],
-  { duplicates, maxPhrases }: PhraseOptions,
-): Selection {
-  const seen = new Set<string>()
-  const kept: FoundPhrase[] = []
-  const dropped: { phrase: FoundPhrase; cause: DropCause }[] = []
-  for (const phrase of phrases) {
-    const text = caption.slice(phrase.start, phrase.end).toLowerCase()
-    if (duplicates === 'first' && seen.has(text)) dropped.push({ phrase, cause: 'duplicate' })
-    else if (kept.length === maxPhrases) dropped.push({ phrase, cause: 'count' })
-    else kept.push(phrase)
-    seen.add(text)
+export function createLimit({ duplicates, maxPhrases }: PhraseOptions) {
+  return (caption: string, phrases: readonly FoundPhrase[]): Selection => {
+    const seen = new Set<string>()
+    const kept: FoundPhrase[] = []
+    const dropped: Dropped[] = []
+    for (const phrase of phrases) {
+      const text = caption.slice(phrase.start, phrase.end).toLowerCase()
+      if (duplicates === 'first' && seen.has(text)) dropped.push({ phrase, cause: 'duplicate' })
+      else if (kept.length === maxPhrases) dropped.push({ phrase, cause: 'count' })
+      else kept.push(phrase)
+      seen.add(text)
+    }
+    return { kept, dropped }
   }
-  return { kept, dropped }
 }
 
-function causeToDrop(
-  words: readonly Word[],
-  { first, last, head }: FoundPhrase,
-  options: PhraseOptions,
-): DropCause | undefined {
-  if (last - first + 1 > options.maxWords) return 'words'
-  const lemma = singular(words[head]!.text)
-  if (options.genericWords === 'drop' && generic.has(lemma)) return 'generic'
-  if (options.abstract === 'drop') {
-    if (abstracts.has(lemma)) return 'abstract'
-    const isBare = words.slice(first, head).every(({ tag }) => tag === 'D')
-    if (isBare && relational.has(lemma)) return 'relational'
-    if (isBare && colours.has(lemma) && first === last) return 'relational'
-  }
-  if (options.attributes === 'drop' && lastAttribute(words, first, last) >= 0) return 'attribute'
-  return undefined
+/** What follows the last adjective: "a big red car" -> "car", "two dogs" as it is. */
+function stripped(words: readonly Word[], phrase: FoundPhrase): FoundPhrase {
+  const last = words.slice(phrase.first, phrase.head).findLastIndex(isAttribute)
+  return phraseOf(words, { ...phrase, first: phrase.first + last + 1 })
 }
 
-/** With `strip`, what follows the last adjective: "a big red car" -> "car", "two dogs" as it is. */
-function stripped(
-  words: readonly Word[],
-  phrase: FoundPhrase,
-  { attributes }: PhraseOptions,
-): FoundPhrase {
-  if (attributes !== 'strip') return phrase
-  const at = lastAttribute(words, phrase.first, phrase.head)
-  return at < 0 ? phrase : phraseOf(words, { ...phrase, first: at + 1 })
-}
-
-function lastAttribute(words: readonly Word[], first: number, last: number): number {
-  for (let at = last; at >= first; at--) {
-    if ('JM'.includes(words[at]!.tag)) return at
-  }
-  return -1
+function isAttribute({ tag }: Word): boolean {
+  return tag === 'J' || tag === 'M'
 }

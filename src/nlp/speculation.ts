@@ -8,7 +8,6 @@ const GUESS =
   /\b(?:possibl[ey]|probabl[ey]|perhaps|maybe|likely|presumabl[ey]|apparently|seemingly|suggest(?:s|ed|ing|ive)?|assum(?:e|es|ed|ing|ption)|appear(?:s|ed|ing)? to|appears?|seem(?:s|ed|ing)?|indicat(?:e|es|ed|ing)|impl(?:y|ies|ied|ying)|expect(?:s|ed|ing)?|might|could be|may be|no|not)\b/i
 const SENTENCE = /[^.!?]+[.!?]*/g
 const CLAUSE = /[^,;]+[,;]?/g
-const prepositions = new Set(PREPOSITIONS)
 
 /** Cuts every clause that guesses or denies. */
 export function cutSpeculation(caption: MappedText): MappedText {
@@ -21,6 +20,6 @@ export function cutSpeculation(caption: MappedText): MappedText {
       .join('')
       .replace(/[,;]\s*$/, '')
     const first = /\p{L}+/u.exec(kept)?.[0].toLowerCase()
-    return first === undefined || prepositions.has(first) ? '' : kept + end
+    return first === undefined || PREPOSITIONS.has(first) ? '' : kept + end
   })
 }

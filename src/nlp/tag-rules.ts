@@ -34,21 +34,21 @@ export interface TagRule {
   /** A caption and the word in it that this rule decides. */
   readonly example: { readonly caption: string; readonly word: string; readonly tag: Tag }
   /** @returns the class, or undefined to ask the next rule */
-  decide(words: readonly Word[], i: number): Tag | undefined
+  decide(place: Place): Tag | undefined
+}
+
+/** A word whose class is asked for, and what stands around it. */
+export interface Place {
+  readonly words: readonly Word[]
+  readonly i: number
+  readonly word: Word
+  /** Classes of the words beside it, "." where a break or comma stands between. */
+  readonly left: Tag | '.'
+  readonly next: Tag | '.'
 }
 
 const VERBAL = MAY.base | MAY.thirdPerson
-const things = new Set(ING_THINGS)
-const compounds = new Set(ING_COMPOUND)
-const compoundHeads = new Set(ING_COMPOUND_HEADS)
-const modifiers = new Set(ING_MODIFIER)
-const compoundParticiples = new Set(COMPOUND_PARTICIPLES)
-const openers = new Set(CLAUSE_OPENERS)
-const colours = new Set(COLOURS)
-const verbs = new Set(VERBS)
-const nounFirst = new Set(NOUN_FIRST.flatMap((noun) => [noun, addS(noun)]))
-const animate = new Set(ANIMATE)
-const materials = new Set(MATERIALS)
+const nounFirst = new Set([...NOUN_FIRST].flatMap((noun) => [noun, addS(noun)]))
 
 const commonVerbs = new Set([...VERBS, ...NOUN_OR_VERB].flatMap((verb) => [verb, addS(verb)]))
 
@@ -74,7 +74,7 @@ function endsPhrase(words: readonly Word[], i: number): boolean {
 
 /** "in blue", "wearing red": the colour is all that is worn. */
 function isBareColour(words: readonly Word[], i: number): boolean {
-  if (i < 1 || !colours.has(words[i]!.lower)) return false
+  if (i < 1 || !COLOURS.has(words[i]!.lower)) return false
   const left = words[i - 1]!
   if (/^(?:in|wearing)$/.test(left.lower)) return true
   return (
@@ -88,13 +88,15 @@ function startsWithArticle(words: readonly Word[], i: number): boolean {
 }
 
 function isAfterAnimate(words: readonly Word[], i: number): boolean {
-  return tagBefore(words, i) === 'N' && animate.has(words[i - 1]!.lower)
+  return tagBefore(words, i) === 'N' && ANIMATE.has(words[i - 1]!.lower)
 }
 
 /** "shopping bags", "dining table". */
 function isCompound(words: readonly Word[], i: number): boolean {
   const next = words[i + 1]
-  return compounds.has(words[i]!.lower) && next?.gap === 'space' && compoundHeads.has(next.lower)
+  return (
+    ING_COMPOUND.has(words[i]!.lower) && next?.gap === 'space' && ING_COMPOUND_HEADS.has(next.lower)
+  )
 }
 
 /** A verb that captions use, so that the word is not taken for a rare plural or a modifier. */
@@ -109,19 +111,13 @@ export const RULES: readonly TagRule[] = [
     on: 'D',
     reason: '"that" after a noun or before a verb opens a clause',
     example: { caption: 'A dog that is running', word: 'that', tag: 'W' },
-    decide(words, i) {
-      const { lower } = words[i]!
+    decide({ word: { lower, text }, words, i, left, next }) {
       if (lower === 'which') return 'W'
       if (lower !== 'that' && lower !== 'what') return undefined
-      const left = tagBefore(words, i)
-      if (
-        lower === 'that' &&
-        /^\p{Lu}/u.test(words[i + 1]?.text ?? '') &&
-        !/^\p{Lu}/u.test(words[i]!.text)
-      )
+      if (lower === 'that' && /^\p{Lu}/u.test(words[i + 1]?.text ?? '') && !/^\p{Lu}/u.test(text))
         return 'W'
       if (lower === 'that' && (left === 'N' || left === 'P')) return 'W'
-      return isBeforeNoun(words, i) && tagAfter(words, i) !== 'P' ? undefined : 'W'
+      return isBeforeNoun(words, i) && next !== 'P' ? undefined : 'W'
     },
   },
   {
@@ -129,21 +125,20 @@ export const RULES: readonly TagRule[] = [
     on: 'D',
     reason: '"her" or "all" without a noun after it is a pronoun',
     example: { caption: 'A man is looking at her', word: 'her', tag: 'O' },
-    decide(words, i) {
-      const { lower } = words[i]!
+    decide({ word: { lower }, words, i, next }) {
       if (ARTICLES.has(lower)) return undefined
       if (lower === "it's") {
-        const next = words[i + 1]
-        return next !== undefined && isNominal(next) && next.tag === 'N' ? undefined : 'A'
+        const after = words[i + 1]
+        return after?.tag === 'N' && isNominal(after) ? undefined : 'A'
       }
-      const next = tagAfter(words, i)
-      if (next === '' || 'IAOCKWT'.includes(next)) return 'O'
+      if ('IAOCKWT.'.includes(next)) return 'O'
       const may = words[i + 1]!.may
       // Its apostrophe forgotten: "its beautiful".
       if (lower === 'its' && 'JR'.includes(next) && !isBeforeNoun(words, i)) return 'A'
       if (lower === 'both' && (may & MAY.base) !== 0 && (may & MAY.plural) === 0) return 'O'
       if (lower === 'her' && next === 'V' && (may & MAY.thirdPerson) !== 0) return 'O'
-      if (QUANTIFIERS.has(lower) && next === 'G' && !modifiers.has(words[i + 1]!.lower)) return 'O'
+      if (QUANTIFIERS.has(lower) && next === 'G' && !ING_MODIFIER.has(words[i + 1]!.lower))
+        return 'O'
       return undefined
     },
   },
@@ -152,17 +147,14 @@ export const RULES: readonly TagRule[] = [
     on: '#',
     reason: '"one points", "one wearing": a pronoun with its verb',
     example: { caption: 'Two boys, one wearing a hat', word: 'one', tag: 'O' },
-    decide(words, i) {
-      const next = words[i + 1]
-      if (next === undefined || next.gap !== 'space' || !QUANTIFIERS.has(words[i]!.lower))
-        return undefined
-      if (next.tag === 'G' && !modifiers.has(next.lower) && !isCompound(words, i + 1)) return 'O'
-      const mayBeVerb = (next.may & MAY.base) !== 0 && (next.may & MAY.plural) === 0
-      if (mayBeVerb && words[i]!.lower !== 'one' && 'DO'.includes(tagAfter(words, i + 1) || 'X'))
+    decide({ word: { lower }, words, i, left }) {
+      const after = words[i + 1]
+      if (after === undefined || after.gap !== 'space' || !QUANTIFIERS.has(lower)) return undefined
+      if (after.tag === 'G' && !ING_MODIFIER.has(after.lower) && !isCompound(words, i + 1))
         return 'O'
-      return words[i]!.lower === 'one' &&
-        (next.may & MAY.thirdPerson) !== 0 &&
-        tagBefore(words, i) !== 'J'
+      const mayBeVerb = (after.may & MAY.base) !== 0 && (after.may & MAY.plural) === 0
+      if (mayBeVerb && lower !== 'one' && 'DO'.includes(tagAfter(words, i + 1) || 'X')) return 'O'
+      return lower === 'one' && (after.may & MAY.thirdPerson) !== 0 && left !== 'J'
         ? 'O'
         : undefined
     },
@@ -172,9 +164,9 @@ export const RULES: readonly TagRule[] = [
     on: '#',
     reason: '"a black one": it stands for a thing',
     example: { caption: 'A red car and a black one', word: 'one', tag: 'N' },
-    decide(words, i) {
-      if (words[i]!.lower !== 'one' || isBeforeNoun(words, i)) return undefined
-      return 'JD'.includes(tagBefore(words, i) || 'X') ? 'N' : undefined
+    decide({ word: { lower }, words, i, left }) {
+      if (lower !== 'one' || isBeforeNoun(words, i)) return undefined
+      return 'JD'.includes(left) ? 'N' : undefined
     },
   },
   {
@@ -182,11 +174,11 @@ export const RULES: readonly TagRule[] = [
     on: 'T',
     reason: '"to" before a thing is a preposition',
     example: { caption: 'A road to the sea', word: 'to', tag: 'I' },
-    decide(words, i) {
-      const next = words[i + 1]
-      if (next === undefined) return 'I'
-      if ((next.may & MAY.base) !== 0) return undefined
-      const isUnknownVerb = !next.isKnown && next.tag === 'N' && (next.may & MAY.plural) === 0
+    decide({ words, i }) {
+      const after = words[i + 1]
+      if (after === undefined) return 'I'
+      if ((after.may & MAY.base) !== 0) return undefined
+      const isUnknownVerb = !after.isKnown && after.tag === 'N' && (after.may & MAY.plural) === 0
       return isUnknownVerb && 'DO'.includes(tagAfter(words, i + 1) || 'X') ? undefined : 'I'
     },
   },
@@ -195,8 +187,8 @@ export const RULES: readonly TagRule[] = [
     on: 'I',
     reason: '"a close up" is one noun in two words',
     example: { caption: 'A close up of a cat', word: 'up', tag: 'N' },
-    decide(words, i) {
-      if (words[i]!.lower !== 'up' || tagBefore(words, i) === '' || i < 2) return undefined
+    decide({ word: { lower }, words, i, left }) {
+      if (lower !== 'up' || left === '.' || i < 2) return undefined
       return words[i - 1]!.lower === 'close' && 'DJ'.includes(tagBefore(words, i - 1) || 'X')
         ? 'N'
         : undefined
@@ -207,9 +199,8 @@ export const RULES: readonly TagRule[] = [
     on: 'IR',
     reason: '"the past years", "an inside wall": between determiner and noun it describes',
     example: { caption: 'The outside wall', word: 'outside', tag: 'J' },
-    decide(words, i) {
-      const { lower, tag } = words[i]!
-      if (tagBefore(words, i) !== 'D' || lower === 'of') return undefined
+    decide({ word: { lower, tag }, words, i, left }) {
+      if (left !== 'D' || lower === 'of') return undefined
       if (tag === 'R' && !/^(?:back|overhead|away|upside|home|downtown|then|still)$/.test(lower))
         return undefined
       if (isBeforeNoun(words, i)) return 'J'
@@ -221,18 +212,16 @@ export const RULES: readonly TagRule[] = [
     on: 'NVJ',
     reason: 'after "to", a modal, a pronoun or "who" stands a verb',
     example: { caption: 'A man who rides', word: 'rides', tag: 'V' },
-    decide(words, i) {
-      const { may, isKnown, tag } = words[i]!
-      const left = tagBefore(words, i)
+    decide({ word: { tag, may, isKnown }, words, i, left, next }) {
       if (left === 'T') return 'V'
       const isUnknown = !isKnown && tag === 'N' && (may & (MAY.plural | MAY.name)) === 0
       if (left === 'A') {
         const aux = words[i - 1]!.lower
         if (BE.has(aux) || HAVE.has(aux)) return undefined
-        return (may & MAY.base) !== 0 || (isUnknown && tagAfter(words, i) !== 'N') ? 'V' : undefined
+        return (may & MAY.base) !== 0 || (isUnknown && next !== 'N') ? 'V' : undefined
       }
       if (left === 'O' && isUnknown && SUBJECTS.has(words[i - 1]!.lower)) {
-        return 'DOIT'.includes(tagAfter(words, i) || 'X') ? 'V' : undefined
+        return 'DOIT'.includes(next) ? 'V' : undefined
       }
       if ((may & VERBAL) === 0) return undefined
       if (left === 'W') return 'V'
@@ -245,10 +234,9 @@ export const RULES: readonly TagRule[] = [
     on: 'NGJ',
     reason: '"a man in white playing": the colour is clothing, the word is his verb',
     example: { caption: 'A man in white playing a guitar', word: 'playing', tag: 'G' },
-    decide(words, i) {
-      const { lower, gap } = words[i]!
+    decide({ word: { lower, gap }, words, i }) {
       if (!lower.endsWith('ing') || gap !== 'space' || !isBareColour(words, i - 1)) return undefined
-      return things.has(lower) ? undefined : 'G'
+      return ING_THINGS.has(lower) ? undefined : 'G'
     },
   },
   {
@@ -256,17 +244,11 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: '"a boy in red slides": the colour is clothing, the word is his verb',
     example: { caption: 'A boy in red slides down', word: 'slides', tag: 'V' },
-    decide(words, i) {
-      if (
-        (words[i]!.may & VERBAL) === 0 ||
-        !isBareColour(words, i - 1) ||
-        tagBefore(words, i) === ''
-      )
-        return undefined
-      const next = tagAfter(words, i)
-      if (next === 'G' && (words[i]!.may & MAY.noun) !== 0) return undefined
-      if (nounFirst.has(words[i]!.lower)) return undefined
-      return !clauseHasVerb(words, i) && endsPhrase(words, i) && next !== '' ? 'V' : undefined
+    decide({ word: { lower, may }, words, i, left, next }) {
+      if ((may & VERBAL) === 0 || !isBareColour(words, i - 1) || left === '.') return undefined
+      if (next === 'G' && (may & MAY.noun) !== 0) return undefined
+      if (nounFirst.has(lower)) return undefined
+      return !clauseHasVerb(words, i) && endsPhrase(words, i) && next !== '.' ? 'V' : undefined
     },
   },
   {
@@ -274,12 +256,11 @@ export const RULES: readonly TagRule[] = [
     on: 'NG',
     reason: '"building", "clothing", "ceiling" are things unless "is" stands before',
     example: { caption: 'A man near building', word: 'building', tag: 'N' },
-    decide(words, i) {
-      if (!things.has(words[i]!.lower) || (words[i]!.may & VERBAL) !== 0) return undefined
-      const left = tagBefore(words, i)
-      if (isAfterAnimate(words, i) && 'DOIR'.includes(tagAfter(words, i) || 'X')) return 'G'
-      if (left === 'A' && tagAfter(words, i) !== '' && words[i]!.lower.endsWith('g')) return 'G'
-      if ('NP'.includes(left || 'X') && 'DO'.includes(tagAfter(words, i) || 'X')) return 'G'
+    decide({ word: { lower, may }, words, i, left, next }) {
+      if (!ING_THINGS.has(lower) || (may & VERBAL) !== 0) return undefined
+      if (isAfterAnimate(words, i) && 'DOIR'.includes(next)) return 'G'
+      if (left === 'A' && next !== '.' && lower.endsWith('g')) return 'G'
+      if ('NP'.includes(left) && 'DO'.includes(next)) return 'G'
       return 'N'
     },
   },
@@ -288,11 +269,10 @@ export const RULES: readonly TagRule[] = [
     on: 'NG',
     reason: '"dining table": the -ing word names the use of the thing',
     example: { caption: 'Wood dining table', word: 'dining', tag: 'N' },
-    decide(words, i) {
-      if (!compounds.has(words[i]!.lower)) return undefined
-      const left = tagBefore(words, i)
+    decide({ word: { lower }, words, i, left }) {
+      if (!ING_COMPOUND.has(lower)) return undefined
       if (isCompound(words, i) && left !== 'A' && !isAfterAnimate(words, i)) return 'N'
-      return left !== '' && 'D#JS'.includes(left) && isBeforeNoun(words, i) ? 'N' : undefined
+      return 'D#JS'.includes(left) && isBeforeNoun(words, i) ? 'N' : undefined
     },
   },
   {
@@ -300,20 +280,17 @@ export const RULES: readonly TagRule[] = [
     on: 'NGJ',
     reason: 'between determiner and noun an -ing word describes',
     example: { caption: 'A smiling woman', word: 'smiling', tag: 'J' },
-    decide(words, i) {
-      const { lower, isKnown, may } = words[i]!
+    decide({ word: { lower, may, isKnown }, words, i, left, next }) {
       if (!lower.endsWith('ing') || (isKnown && (may & MAY.gerund) === 0)) return undefined
-      const left = tagBefore(words, i)
-      if (left !== '' && 'D#JS'.includes(left)) {
+      if ('D#JS'.includes(left)) {
         if (isBeforeNoun(words, i)) return 'J'
         // "the other white laying on a bed": an adjective stands for the thing.
-        return left === 'J' && 'IDOR'.includes(tagAfter(words, i) || 'X') ? 'G' : 'N'
+        return left === 'J' && 'IDOR'.includes(next) ? 'G' : 'N'
       }
       if (left === 'R' && i > 1 && 'D'.includes(tagBefore(words, i - 1) || 'X')) return 'J'
-      if (left === '' || left === 'I' || left === 'C') {
-        const next = tagAfter(words, i)
+      if (left === '.' || left === 'I' || left === 'C') {
         const isFree = next === 'N' || next === 'J' || next === 'P' || next === 'E'
-        return modifiers.has(lower) && isFree && isBeforeNoun(words, i) ? 'J' : undefined
+        return ING_MODIFIER.has(lower) && isFree && isBeforeNoun(words, i) ? 'J' : undefined
       }
       return undefined
     },
@@ -323,17 +300,12 @@ export const RULES: readonly TagRule[] = [
     on: 'NGJ',
     reason: '"for fishing": after a preposition, with nothing that it is done to, an activity',
     example: { caption: 'Gear for fishing', word: 'fishing', tag: 'N' },
-    decide(words, i) {
-      const { lower } = words[i]!
-      if (!lower.endsWith('ing') || tagBefore(words, i) !== 'I' || openers.has(words[i - 1]!.lower))
+    decide({ word: { lower }, words, i, left, next }) {
+      if (!lower.endsWith('ing') || left !== 'I' || CLAUSE_OPENERS.has(words[i - 1]!.lower))
         return undefined
       if (!/^(?:for|of|about|from|during|with|into|on)$/.test(words[i - 1]!.lower)) return undefined
-      const next = tagAfter(words, i)
-      return next === '' && words[i + 1]?.gap !== 'quote'
-        ? 'N'
-        : next === 'C' || next === 'A'
-          ? 'N'
-          : undefined
+      if (next === '.') return words[i + 1]?.gap === 'quote' ? undefined : 'N'
+      return next === 'C' || next === 'A' ? 'N' : undefined
     },
   },
   {
@@ -341,8 +313,7 @@ export const RULES: readonly TagRule[] = [
     on: 'NJ',
     reason: 'any other -ing word is a verb',
     example: { caption: 'A dog chewing a bone', word: 'chewing', tag: 'G' },
-    decide(words, i) {
-      const { lower, may } = words[i]!
+    decide({ word: { lower, may } }) {
       return (may & MAY.gerund) !== 0 && lower.endsWith('ing') ? 'G' : undefined
     },
   },
@@ -351,11 +322,10 @@ export const RULES: readonly TagRule[] = [
     on: 'NEJ',
     reason: '"snow covered field": noun and participle describe together',
     example: { caption: 'A snow covered field', word: 'covered', tag: 'M' },
-    decide(words, i) {
-      const { lower, may } = words[i]!
-      const isOfMaterial = (may & MAY.past) !== 0 && materials.has(words[i - 1]?.lower ?? '')
-      if (!compoundParticiples.has(lower) && !isOfMaterial) return undefined
-      return tagBefore(words, i) === 'N' && isBeforeNoun(words, i) ? 'M' : undefined
+    decide({ word: { lower, may }, words, i, left }) {
+      const isOfMaterial = (may & MAY.past) !== 0 && MATERIALS.has(words[i - 1]?.lower ?? '')
+      if (!COMPOUND_PARTICIPLES.has(lower) && !isOfMaterial) return undefined
+      return left === 'N' && isBeforeNoun(words, i) ? 'M' : undefined
     },
   },
   {
@@ -363,14 +333,12 @@ export const RULES: readonly TagRule[] = [
     on: 'EJ',
     reason: 'a participle between determiner or preposition and noun describes',
     example: { caption: 'A potted plant', word: 'potted', tag: 'J' },
-    decide(words, i) {
-      const { may } = words[i]!
+    decide({ word: { may }, words, i, left, next }) {
       if ((may & MAY.past) === 0) return undefined
-      const left = tagBefore(words, i)
       if (!isBeforeNoun(words, i))
-        return (may & MAY.noun) !== 0 && 'D#JSI'.includes(left || 'X') ? 'N' : undefined
-      if (left === '' && tagAfter(words, i) === 'P') return undefined
-      if (left === '' || 'D#JSIVGM'.includes(left)) return 'J'
+        return (may & MAY.noun) !== 0 && 'D#JSI'.includes(left) ? 'N' : undefined
+      if (left === '.' && next === 'P') return undefined
+      if ('D#JSIVGM.'.includes(left)) return 'J'
       if (left === 'R') return 'DI'.includes(tagBefore(words, i - 1) || 'D') ? 'J' : undefined
       if (left === 'C')
         return i > 1 && (words[i - 2]!.tag === 'J' || !clauseHasVerb(words, i)) ? 'J' : undefined
@@ -382,8 +350,7 @@ export const RULES: readonly TagRule[] = [
     on: 'J',
     reason: 'any other participle is a verb',
     example: { caption: 'A house painted white', word: 'painted', tag: 'E' },
-    decide(words, i) {
-      const { may, lower } = words[i]!
+    decide({ word: { lower, may } }) {
       return (may & MAY.past) !== 0 && lower.endsWith('ed') ? 'E' : undefined
     },
   },
@@ -392,12 +359,10 @@ export const RULES: readonly TagRule[] = [
     on: 'NJ',
     reason: 'after "is" or "has", or before "with" and "up", a word such as "set" is a participle',
     example: { caption: 'A table is set with plates', word: 'set', tag: 'E' },
-    decide(words, i) {
-      const { may } = words[i]!
+    decide({ word: { may }, words, i, left }) {
       if ((may & MAY.past) === 0 || (may & MAY.noun) === 0) return undefined
-      const left = tagBefore(words, i)
       if (left === 'A') return 'E'
-      return 'NP'.includes(left || 'X') &&
+      return 'NP'.includes(left) &&
         /^(?:with|up|in|on|out|by|for|at|against)$/.test(words[i + 1]?.lower ?? '')
         ? 'E'
         : undefined
@@ -408,17 +373,15 @@ export const RULES: readonly TagRule[] = [
     on: 'NVE',
     reason: 'after a determiner, number, adjective or preposition stands a noun',
     example: { caption: 'A man on a ride', word: 'ride', tag: 'N' },
-    decide(words, i) {
-      const { tag, may, lower } = words[i]!
-      const left = tagBefore(words, i)
+    decide({ word: { lower, tag, may }, words, i, left }) {
       // "opening presents": no finite verb follows a participle.
       if (left === 'G') return tag === 'V' && (may & MAY.thirdPerson) !== 0 ? 'N' : undefined
-      if (left === '' || !'D#JSIM'.includes(left)) return undefined
+      if (!'D#JSIM'.includes(left)) return undefined
       if (tag === 'E' && (may & MAY.noun) === 0) return undefined
-      if (left === 'I' && verbs.has(lower)) return undefined
+      if (left === 'I' && VERBS.has(lower)) return undefined
       // "a bearded male stands": after "a", an -s form is no noun to be described.
       const isBeforeVerb = ((words[i + 1]?.may ?? 0) & MAY.thirdPerson) !== 0
-      if (isBeforeVerb && animate.has(lower) && startsWithArticle(words, i)) return 'N'
+      if (isBeforeVerb && ANIMATE.has(lower) && startsWithArticle(words, i)) return 'N'
       return (may & MAY.adjective) !== 0 && isBeforeNoun(words, i) ? 'J' : 'N'
     },
   },
@@ -427,21 +390,15 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: 'no plural can end a phrase that "a" began: the -s word is its verb',
     example: { caption: 'A cow and a brown bull stands', word: 'stands', tag: 'V' },
-    decide(words, i) {
-      const { may } = words[i]!
-      if (
-        (may & (MAY.thirdPerson | MAY.plural)) === 0 ||
-        !'NP'.includes(tagBefore(words, i) || 'X')
-      )
-        return undefined
-      if (!words[i]!.lower.endsWith('s') || words[i]!.lower.endsWith('ss')) return undefined
+    decide({ word: { lower, may, isKnown }, words, i, left, next }) {
+      if ((may & (MAY.thirdPerson | MAY.plural)) === 0 || !'NP'.includes(left)) return undefined
+      if (!lower.endsWith('s') || lower.endsWith('ss')) return undefined
       const start = phraseStart(words, i)
-      const isBeforeSingular = tagAfter(words, i) === 'N' && (words[i + 1]!.may & MAY.plural) === 0
+      const isBeforeSingular = next === 'N' && (words[i + 1]!.may & MAY.plural) === 0
       if (start === i || !SINGULAR_ARTICLES.has(words[start]!.lower)) return undefined
-      if (isBeforeSingular && !(isAfterAnimate(words, i) && isCommon(words[i]!.lower)))
-        return undefined
+      if (isBeforeSingular && !(isAfterAnimate(words, i) && isCommon(lower))) return undefined
       // "a tennis shoes": the slip is the article's where the word is known as a noun only.
-      return (may & MAY.thirdPerson) !== 0 || !words[i]!.isKnown ? 'V' : undefined
+      return (may & MAY.thirdPerson) !== 0 || !isKnown ? 'V' : undefined
     },
   },
   {
@@ -449,17 +406,15 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: '"her son admires her skills": between a noun and a determiner stands a verb',
     example: { caption: 'Her son admires her skills', word: 'admires', tag: 'V' },
-    decide(words, i) {
-      const { lower, may } = words[i]!
-      if (!'NP'.includes(tagBefore(words, i) || 'X') || !'DO'.includes(tagAfter(words, i) || 'X'))
-        return undefined
+    decide({ word: { lower, may, isKnown }, words, i, left, next }) {
+      if (!'NP'.includes(left) || !'DO'.includes(next)) return undefined
       if (/^(?:there|here|who)$/.test(words[i + 1]!.lower) || clauseHasVerb(words, i))
         return undefined
       const isThird = (may & (MAY.thirdPerson | MAY.plural)) !== 0 && lower.endsWith('s')
       const { mayBePlural, maySingular, isDetermined } = subjectNumber(words, i)
       if (isThird)
         return maySingular && (isDetermined || (may & MAY.thirdPerson) !== 0) ? 'V' : undefined
-      const isUnknown = !words[i]!.isKnown && isDetermined && !lower.endsWith('s')
+      const isUnknown = !isKnown && isDetermined && !lower.endsWith('s')
       return mayBePlural && ((may & MAY.base) !== 0 || isUnknown) ? 'V' : undefined
     },
   },
@@ -468,8 +423,7 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: '"helps a boy climb": what the object of such a verb does',
     example: { caption: 'A man helps a small boy climb', word: 'climb', tag: 'V' },
-    decide(words, i) {
-      const { may, lower } = words[i]!
+    decide({ word: { lower, may }, words, i }) {
       if ((may & MAY.base) === 0 || nounFirst.has(lower) || !isAfterAnimate(words, i))
         return undefined
       const start = phraseStart(words, i)
@@ -483,10 +437,9 @@ export const RULES: readonly TagRule[] = [
     on: 'N',
     reason: '"the sky is greyblue": an unknown word alone after "is" describes',
     example: { caption: 'The sky is very greyblue', word: 'greyblue', tag: 'J' },
-    decide(words, i) {
-      const { may, isKnown } = words[i]!
+    decide({ word: { may, isKnown }, words, i, left }) {
       if (isKnown || may !== MAY.noun || !endsPhrase(words, i)) return undefined
-      const verb = tagBefore(words, i) === 'R' ? i - 2 : i - 1
+      const verb = left === 'R' ? i - 2 : i - 1
       return BE.has(words[verb]?.lower ?? '') && tagBefore(words, verb + 1) === 'A'
         ? 'J'
         : undefined
@@ -497,38 +450,29 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: 'a plural subject takes the base form, a singular one the -s form',
     example: { caption: 'Two dogs play', word: 'play', tag: 'V' },
-    decide(words, i) {
-      const { may, lower } = words[i]!
-      if (!'NP'.includes(tagBefore(words, i) || 'X') || (may & VERBAL) === 0) return undefined
-      if (materials.has(words[i - 1]!.lower)) return 'N'
+    decide({ word: { lower, may }, words, i, left, next }) {
+      if (!'NP'.includes(left) || (may & VERBAL) === 0) return undefined
+      if (MATERIALS.has(words[i - 1]!.lower)) return 'N'
       const isOnlyVerb = (may & (MAY.noun | MAY.plural | MAY.name)) === 0
-      const { mayBePlural, maySingular, isNearest, isNearestPlural, isDetermined } = subjectNumber(
-        words,
-        i,
-      )
-      if (clauseHasVerb(words, i)) return isOnlyVerb && verbs.has(lower) ? 'V' : 'N'
+      const subject = subjectNumber(words, i)
+      const { mayBePlural, maySingular, isNearest, isNearestPlural, isDetermined } = subject
+      if (clauseHasVerb(words, i)) return isOnlyVerb && VERBS.has(lower) ? 'V' : 'N'
       const ends = endsPhrase(words, i)
       if ((may & MAY.base) !== 0) {
         if (!mayBePlural) return 'N'
         // "a scarf and a nose ring": things that "and" joins seldom do something at the end.
-        if (
-          !isNearestPlural &&
-          !isOnlyVerb &&
-          tagAfter(words, i) === '' &&
-          !isAfterAnimate(words, i)
-        )
-          return 'N'
+        if (!isNearestPlural && !isOnlyVerb && next === '.' && !isAfterAnimate(words, i)) return 'N'
         const isWeak = nounFirst.has(lower) && !isNearestPlural
-        if (isWeak && (ends || tagAfter(words, i) === 'N')) return 'N'
+        if (isWeak && (ends || next === 'N')) return 'N'
         if (isNearest || isOnlyVerb || (isNearestPlural && isCommon(lower))) return 'V'
-        return ends && isCommon(lower) && tagAfter(words, i) !== '' ? 'V' : 'N'
+        return ends && isCommon(lower) && next !== '.' ? 'V' : 'N'
       }
-      if (isOnlyVerb || (maySingular && isNearest && tagAfter(words, i) === 'T')) return 'V'
+      if (isOnlyVerb || (maySingular && isNearest && next === 'T')) return 'V'
       if (!maySingular) return 'N'
       if (!isNearest && isNearestPlural) return 'V'
-      const hasMore = tagAfter(words, i) !== '' && tagAfter(words, i) !== 'C'
+      const hasMore = next !== '.' && next !== 'C'
       if (!ends) return 'N'
-      if (isNearest && isDetermined) return tagAfter(words, i) !== '' || isCommon(lower) ? 'V' : 'N'
+      if (isNearest && isDetermined) return next !== '.' || isCommon(lower) ? 'V' : 'N'
       return hasMore && isCommon(lower) ? 'V' : 'N'
     },
   },
@@ -537,12 +481,10 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: '"and" joins a second verb to the first',
     example: { caption: 'A man sits and looks at a dog', word: 'looks', tag: 'V' },
-    decide(words, i) {
-      if (tagBefore(words, i) !== 'C' || (words[i]!.may & VERBAL) === 0) return undefined
-      if (nounFirst.has(words[i]!.lower) || !isCommon(words[i]!.lower)) return undefined
-      return clauseHasVerb(words, i) && 'DITRO'.includes(tagAfter(words, i) || 'X')
-        ? 'V'
-        : undefined
+    decide({ word: { lower, may }, words, i, left, next }) {
+      if (left !== 'C' || (may & VERBAL) === 0) return undefined
+      if (nounFirst.has(lower) || !isCommon(lower)) return undefined
+      return clauseHasVerb(words, i) && 'DITRO'.includes(next) ? 'V' : undefined
     },
   },
   {
@@ -550,15 +492,12 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: '"a man, in uniform, looks at a dog": the verb of a subject that an insertion follows',
     example: { caption: 'A man, in full uniform, looks at a dog', word: 'looks', tag: 'V' },
-    decide(words, i) {
-      const { gap, may, lower } = words[i]!
+    decide({ word: { lower, may, gap }, words, i, next }) {
       if (gap !== 'comma' || (may & MAY.thirdPerson) === 0) return undefined
-      if (!isCommon(lower) && tagAfter(words, i) !== 'T') return undefined
+      if (!isCommon(lower) && next !== 'T') return undefined
       if (clauseHasVerb(words, i) || words.slice(0, i).every(({ tag }) => tag !== 'N'))
         return undefined
-      return 'IRTD'.includes(tagAfter(words, i) || 'X') && words[i + 1]!.lower !== 'of'
-        ? 'V'
-        : undefined
+      return 'IRTD'.includes(next) && words[i + 1]!.lower !== 'of' ? 'V' : undefined
     },
   },
   {
@@ -566,17 +505,12 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: 'an adverb after the subject stands before its verb',
     example: { caption: 'A mother quietly works', word: 'works', tag: 'V' },
-    decide(words, i) {
-      if (tagBefore(words, i) !== 'R' || (words[i]!.may & VERBAL) === 0 || i < 2) return undefined
+    decide({ word: { may }, words, i, left }) {
+      if (left !== 'R' || (may & VERBAL) === 0 || i < 2) return undefined
       const before = tagBefore(words, i - 1)
-      if (
-        before === 'T' ||
-        (before === 'A' && !BE.has(words[i - 2]!.lower) && !HAVE.has(words[i - 2]!.lower))
-      )
-        return 'V'
-      return 'NPO'.includes(tagBefore(words, i - 1) || 'X') && !clauseHasVerb(words, i)
-        ? 'V'
-        : undefined
+      const { lower } = words[i - 2]!
+      if (before === 'T' || (before === 'A' && !BE.has(lower) && !HAVE.has(lower))) return 'V'
+      return 'NPO'.includes(before || 'X') && !clauseHasVerb(words, i) ? 'V' : undefined
     },
   },
   {
@@ -584,12 +518,10 @@ export const RULES: readonly TagRule[] = [
     on: 'NV',
     reason: 'at the start, before a determiner or pronoun, a base form is a command',
     example: { caption: 'Check this out', word: 'Check', tag: 'V' },
-    decide(words, i) {
-      const { may, gap, lower } = words[i]!
+    decide({ word: { lower, may, gap }, words, i, next }) {
       if ((may & MAY.base) === 0) return undefined
       if (/^(?:please|let's|lets)$/.test(words[i - 1]?.lower ?? '')) return 'V'
       if (gap !== 'break' || lower === 'close') return undefined
-      const next = tagAfter(words, i)
       return next === 'D' ||
         next === 'T' ||
         (next === 'O' && !/^(?:there|here)$/.test(words[i + 1]!.lower))
@@ -603,20 +535,17 @@ export const RULES: readonly TagRule[] = [
     reason:
       'an adjective with no noun after it: a thing if it may be one, or if "a" or "the" begins it',
     example: { caption: 'A man in the dark', word: 'dark', tag: 'N' },
-    decide(words, i) {
-      const { may, lower } = words[i]!
-      if (isBeforeNoun(words, i) || tagAfter(words, i) === 'C') return undefined
-      const left = tagBefore(words, i)
-      if (colours.has(lower) && left === 'I') return undefined
-      if (left === '' && tagAfter(words, i) === '') return undefined
+    decide({ word: { lower, may }, words, i, left, next }) {
+      if (isBeforeNoun(words, i) || next === 'C') return undefined
+      if (COLOURS.has(lower) && left === 'I') return undefined
+      if (left === '.' && next === '.') return undefined
       if ((may & MAY.noun) !== 0) return left === 'A' || left === 'R' ? undefined : 'N'
-      if (colours.has(lower) && left !== 'D') return undefined
+      if (COLOURS.has(lower) && left !== 'D') return undefined
       if (/est$/.test(lower)) return undefined
-      const next = tagAfter(words, i)
       // "a long strip", "a grassy plain": the word after it is the noun.
       if (next === 'V' || next === 'J') return undefined
-      if (left === 'J' && !colours.has(lower))
-        return startsWithArticle(words, i) && (next === '' || next === 'I') ? 'N' : undefined
+      if (left === 'J' && !COLOURS.has(lower))
+        return startsWithArticle(words, i) && (next === '.' || next === 'I') ? 'N' : undefined
       return left === 'D' && next !== 'G' && !DEGREE.has(words[i - 1]!.lower) ? 'N' : undefined
     },
   },
@@ -625,8 +554,8 @@ export const RULES: readonly TagRule[] = [
     on: 'N',
     reason: 'a word that may be an adjective describes the noun after it',
     example: { caption: 'Male nurse in a room', word: 'Male', tag: 'J' },
-    decide(words, i) {
-      return (words[i]!.may & MAY.adjective) !== 0 && isBeforeNoun(words, i) ? 'J' : undefined
+    decide({ word: { may }, words, i }) {
+      return (may & MAY.adjective) !== 0 && isBeforeNoun(words, i) ? 'J' : undefined
     },
   },
 ]

@@ -2,6 +2,7 @@
 // tag-rules.ts for that class; the first rule with an answer wins. Words to the left are decided, words
 // to the right are known by their lexical class only.
 
+import { tagAfter, tagBefore } from './context.ts'
 import { MAY, type Lexicon, type Tag } from './lexicon.ts'
 import { RULES, type TagRule } from './tag-rules.ts'
 import { FIXED_GROUPS } from './words/closed.ts'
@@ -42,13 +43,22 @@ export function createTagger(lexicon: Lexicon, without: ReadonlySet<string> = ne
       for (let i = 0; i < words.length; i++) {
         const word = words[i]!
         if (word.rule === 'fixed-group') continue
-        if ((isCased && isCapitalName(words, i)) || isUnitedStates(words, i, isCased)) {
+        // "us" is a pronoun but for "the US".
+        const isUnitedStates = word.text === 'US' && (isCased || words[i - 1]?.lower === 'the')
+        if (isUnitedStates || (isCased && isCapitalName(words, i))) {
           word.tag = 'P'
           word.rule = 'capital'
           continue
         }
+        const place = {
+          words,
+          i,
+          word,
+          left: tagBefore(words, i) || '.',
+          next: tagAfter(words, i) || '.',
+        } as const
         for (const rule of byTag.get(word.tag) ?? []) {
-          const tag = rule.decide(words, i)
+          const tag = rule.decide(place)
           if (tag === undefined) continue
           word.tag = tag
           word.rule = rule.name
@@ -92,16 +102,11 @@ function usesCase(words: readonly Word[]): boolean {
   return content > 1 && capital * 2 < content + 1
 }
 
-/** "us" is a pronoun but for "the US". */
-function isUnitedStates(words: readonly Word[], i: number, isCased: boolean): boolean {
-  return words[i]!.text === 'US' && (isCased || words[i - 1]?.lower === 'the')
-}
-
 function isCapitalName(words: readonly Word[], i: number): boolean {
-  const { text, gap, tag, may } = words[i]!
+  const { text, gap, tag, may, isKnown } = words[i]!
   if (!/^\p{Lu}/u.test(text) || !'NPJVGE'.includes(tag)) return false
-  if (tag === 'J' && (may & MAY.noun) === 0 && words[i]!.isKnown) return false
+  if (tag === 'J' && (may & MAY.noun) === 0 && isKnown) return false
   // "TV", "SUV": capitals of their own, yet no name.
-  if (tag === 'N' && words[i]!.isKnown && /^\p{Lu}{2,4}s?$/u.test(text)) return false
+  if (tag === 'N' && isKnown && /^\p{Lu}{2,4}s?$/u.test(text)) return false
   return i > 0 && gap !== 'break'
 }

@@ -21,8 +21,6 @@ export interface Token {
   readonly gap: Gap
 }
 
-const compounds = new Set(SPACED_COMPOUNDS)
-const suffixes = new Set(SPACED_SUFFIXES)
 const WORD = /[\p{L}\p{N}\p{M}]/u
 const ABBREVIATIONS = setOf(`
   mr mrs ms dr st jr sr prof rev gen col sgt capt lt gov sen rep mt ft no vs inc ltd corp co`)
@@ -49,7 +47,7 @@ export function tokenize(text: string): readonly Token[] {
       end,
       text: word,
       lower: normalize(word),
-      gap: tokens.length === 0 ? 'break' : gapOf(text, previousEnd, at),
+      gap: tokens.length === 0 ? 'break' : gapOf(text.slice(previousEnd, at)),
     })
     previousEnd = end
     at = end
@@ -62,23 +60,20 @@ function joinSpacedHyphens(text: string, tokens: readonly Token[]): readonly Tok
   const joined: Token[] = []
   for (const token of tokens) {
     const left = joined.at(-1)
-    if (left === undefined || !isSpacedCompound(text, left, token)) {
-      joined.push(token)
-      continue
-    }
-    joined[joined.length - 1] = {
-      ...left,
-      end: token.end,
-      text: text.slice(left.start, token.end),
-      lower: `${left.lower}-${token.lower}`,
-    }
+    const isCompound =
+      left !== undefined &&
+      text.slice(left.end, token.start) === ' - ' &&
+      (SPACED_SUFFIXES.has(token.lower) || SPACED_COMPOUNDS.has(`${left.lower}-${token.lower}`))
+    if (!isCompound) joined.push(token)
+    else
+      joined[joined.length - 1] = {
+        ...left,
+        end: token.end,
+        text: text.slice(left.start, token.end),
+        lower: `${left.lower}-${token.lower}`,
+      }
   }
   return joined
-}
-
-function isSpacedCompound(text: string, left: Token, right: Token): boolean {
-  if (right.start !== left.end + 3 || text.slice(left.end, right.start) !== ' - ') return false
-  return suffixes.has(right.lower) || compounds.has(`${left.lower}-${right.lower}`)
 }
 
 const ADDRESS =
@@ -181,13 +176,13 @@ function isAbbreviation(word: string): boolean {
   )
 }
 
-function gapOf(text: string, from: number, to: number): Gap {
-  if (to === from + 1 && text.charCodeAt(from) === 0x20) return 'space'
-  if (to === from) return 'break'
-  const between = text.slice(from, to).trim()
-  if (between === '') return 'space'
-  if (between === ',') return 'comma'
-  return /^["“”‘’'`]{1,2}$/.test(between) ? 'quote' : 'break'
+function gapOf(between: string): Gap {
+  if (between === ' ') return 'space'
+  if (between === '') return 'break'
+  const signs = between.trim()
+  if (signs === '') return 'space'
+  if (signs === ',') return 'comma'
+  return /^["“”‘’'`]{1,2}$/.test(signs) ? 'quote' : 'break'
 }
 
 function normalize(word: string): string {

@@ -97,12 +97,12 @@ export async function withModels<T>(
   { config, progress }: Pick<Labelling, 'config' | 'progress'>,
   use: (models: Pick<Labelling, 'extractor' | 'teacher'>) => Promise<T>,
 ): Promise<T> {
-  const extractor = createPhraseExtractor(config.caption, config.phrases, config.run.phraseThreads)
+  const extractor = createPhraseExtractor(config, { threads: config.run.phraseThreads })
   let teacher: Teacher | undefined
   try {
     const warm = extractor.start()
     warm.catch(() => undefined) // seen below
-    teacher = await openTeacher(config.teacher, config.prompt, (message) => {
+    teacher = await openTeacher(config, (message) => {
       progress.note(message)
     })
     await warm

@@ -6,6 +6,7 @@ import { FatalError, InputError, messageOf, SampleError } from '../core/errors.t
 import type { ModelInput } from '../core/model-input.ts'
 import { isValidSpan } from '../core/span.ts'
 import type { Candidate } from '../core/types.ts'
+import { untilAborted } from '../system/deadline.ts'
 import type { PromptPlan, Row, Runner, TeacherAdapter } from './adapter.ts'
 import { Batcher } from './batcher.ts'
 import type { ModelFolder } from './description.ts'
@@ -107,7 +108,6 @@ export class BatchedTeacher implements Teacher {
       }
     }
     const source = samples[Symbol.asyncIterator]()
-    const aborted = abortion(signal)
     let pull: Promise<IteratorResult<S>> | undefined
     let hasEnded = false
     try {
@@ -119,11 +119,8 @@ export class BatchedTeacher implements Teacher {
         }
         if (hasEnded && entries.length === 0) return
         if (!hasEnded && entries.length < maxAhead) pull ??= source.next()
-        const pulled = await Promise.race([
-          ...(pull === undefined ? [] : [pull]),
-          ...running,
-          aborted.promise,
-        ])
+        const settled = Promise.race([...(pull === undefined ? [] : [pull]), ...running])
+        const pulled = await untilAborted(settled, signal)
         if (pulled === undefined) continue
         pull = undefined
         if (pulled.done === true) {
@@ -136,7 +133,6 @@ export class BatchedTeacher implements Teacher {
         start(batcher.add(adapter.batchKeyOf(entry.sample.input), rows))
       }
     } finally {
-      aborted.forget()
       await Promise.allSettled(running)
       // A source that is waiting for its next sample sees the signal; it cannot be closed before.
       const closed = source.return?.()
@@ -238,22 +234,4 @@ function groundingOf<S>({ sample, error, found, dropped }: Entry<S>): Grounding<
   // Stable, so prompts that score the same keep their order.
   candidates.sort((a, b) => b.score - a.score)
   return { sample, candidates, droppedPhrases: dropped }
-}
-
-/** A promise that rejects when the signal aborts, and a way to stop listening. */
-function abortion(signal: AbortSignal): { promise: Promise<never>; forget(): void } {
-  let listener = () => {}
-  const promise = new Promise<never>((_, reject) => {
-    listener = () => {
-      reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', listener, { once: true })
-  })
-  promise.catch(() => undefined)
-  return {
-    promise,
-    forget: () => {
-      signal.removeEventListener('abort', listener)
-    },
-  }
 }

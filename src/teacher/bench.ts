@@ -76,7 +76,7 @@ export async function benchTeacher<Image>(
     parties.push({ images: some, batches: prepareBatches(samples, parts) })
   }
   for (const party of parties) await whole(party.images) // code that has not run yet is slower
-  const stageMs = await stageTimes(parts, images, decode)
+  const stageMs = await stageTimes(parts, { images, decode })
   const costs: { readonly graph: Cost; readonly teacher: Cost }[] = []
   const startedAt = performance.now()
   while (costs.length < MIN_ROUNDS || performance.now() - startedAt < seconds * 1000) {
@@ -145,8 +145,7 @@ export async function costOf(work: () => Promise<unknown>): Promise<Cost> {
 /** Each stage alone, one image after another; boxes with the way to their thread and back. */
 export async function stageTimes<Image>(
   { runner, adapter }: Pick<TeacherParts, 'runner' | 'adapter'>,
-  images: readonly Image[],
-  decode: (image: Image) => Promise<DecodedSample>,
+  { images, decode }: Pick<BenchOptions<Image>, 'images' | 'decode'>,
 ): Promise<StageTimes> {
   const sums = { decode: 0, prompt: 0, resize: 0, feeds: 0, graph: 0, boxes: 0 }
   let last = 0

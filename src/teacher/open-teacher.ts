@@ -8,8 +8,8 @@ import { BatchedTeacher, type TeacherParts } from './batched-teacher.ts'
 import { GRAPH_FILE } from './description.ts'
 import { findModel } from './find-model.ts'
 import { readDescription, readModelFolder, type LoadedFolder } from './model-folder.ts'
-import { openOnnx, type OnnxSession } from './onnx-session.ts'
-import { PROVIDERS, type PromptOptions, type Provider, type TeacherOptions } from './options.ts'
+import { openOnnx, type OnnxOptions, type OnnxSession } from './onnx-session.ts'
+import { PROVIDERS, type Provider, type TeacherConfig, type TeacherOptions } from './options.ts'
 import type { Teacher } from './teacher.ts'
 
 type Log = (message: string) => void
@@ -33,18 +33,13 @@ const NO_GRAPH: Runner = {
  * @param log told which provider was taken and why not another, or that boxes are made up
  * @throws ConfigError when the model or the provider cannot be had; InputError for a damaged folder
  */
-export async function openTeacher(
-  teacher: TeacherOptions,
-  prompt: PromptOptions,
-  log: Log,
-): Promise<Teacher> {
-  return new BatchedTeacher(await openParts(teacher, prompt, log))
+export async function openTeacher(config: TeacherConfig, log: Log): Promise<Teacher> {
+  return new BatchedTeacher(await openParts(config, log))
 }
 
 /** The parts of `openTeacher`'s teacher, for who measures them apart; whoever has them closes them. */
 export async function openParts(
-  teacher: TeacherOptions,
-  prompt: PromptOptions,
+  { teacher, prompt }: TeacherConfig,
   log: Log,
 ): Promise<TeacherParts> {
   const folder = await readModelFolder(await findModel(teacher.model))
@@ -91,7 +86,7 @@ export async function openRunner(
   const failures: string[] = []
   for (const candidate of provider === 'auto' ? AUTO : [provider]) {
     try {
-      const session = await tryProvider(folder, candidate, threads)
+      const session = await tryProvider(folder, { provider: candidate, threads })
       const because = failures.length === 0 ? '' : ` (${failures.join('; ')})`
       log(`teacher ${description.id} runs on ${candidate}${because}`)
       return session
@@ -114,7 +109,7 @@ async function availableProviders(
   const available: Provider[] = []
   for (const provider of PROVIDERS) {
     try {
-      await (await tryProvider(folder, provider, threads)).close()
+      await (await tryProvider(folder, { provider, threads })).close()
       available.push(provider)
     } catch (error) {
       if (provider === 'cpu') throw unusable(folder, error)
@@ -130,11 +125,10 @@ async function availableProviders(
  */
 async function tryProvider(
   folder: LoadedFolder,
-  provider: Provider,
-  threads: number,
+  options: Pick<OnnxOptions, 'provider' | 'threads'>,
 ): Promise<OnnxSession> {
   const file = join(folder.path, GRAPH_FILE)
-  const session = await openOnnx(file, { provider, threads, name: folder.description.id })
+  const session = await openOnnx(file, { ...options, name: folder.description.id })
   try {
     await folder.model.probe?.(session)
     return session

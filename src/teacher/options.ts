@@ -79,6 +79,12 @@ export const teacherOptionsSchema = z.strictObject({
 /** `teacher:`, checked, with its defaults. */
 export type TeacherOptions = z.output<typeof teacherOptionsSchema>
 
+/** The sections of a config that decide what a teacher says. */
+export interface TeacherConfig {
+  readonly teacher: TeacherOptions
+  readonly prompt: PromptOptions
+}
+
 /** Keys of `teacher:` that do not change what a run writes. */
 export const teacherVolatile: readonly string[] = ['threads', 'boxThreads']
 

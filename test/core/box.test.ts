@@ -54,12 +54,12 @@ describe('boxes', () => {
   })
 
   it('are clipped into the image', () => {
-    expect(clipBox({ x1: -3, y1: 2, x2: 50, y2: 60 }, 40, 30)).toEqual({
+    expect(clipBox({ x1: -3, y1: 2, x2: 50, y2: 60 }, { width: 40, height: 30 })).toEqual({
       x1: 0,
       y1: 2,
       x2: 40,
       y2: 30,
     })
-    expect(boxArea(clipBox({ x1: 50, y1: 0, x2: 60, y2: 10 }, 40, 30))).toBe(0)
+    expect(boxArea(clipBox({ x1: 50, y1: 0, x2: 60, y2: 10 }, { width: 40, height: 30 }))).toBe(0)
   })
 })

@@ -15,15 +15,20 @@ describe('resizedSize', () => {
   ) as Record<'orig_wh' | 'eval_resized_wh' | 'demo_resized_wh' | 'eval_padded_wh', Pair>[]
 
   it.each(recorded)('gives the recorded sizes for $orig_wh', (sizes) => {
-    const resized = resizedSize(size(sizes.orig_wh), 800, 1333)
+    const resized = resizedSize(size(sizes.orig_wh), { shortSide: 800, longSide: 1333 })
 
     expect(resized).toEqual(size(sizes.eval_resized_wh))
     expect(paddedSize(resized, 32)).toEqual(size(sizes.eval_padded_wh))
-    expect(resizedSize(size(sizes.orig_wh), 800, Infinity)).toEqual(size(sizes.demo_resized_wh))
+    expect(resizedSize(size(sizes.orig_wh), { shortSide: 800, longSide: Infinity })).toEqual(
+      size(sizes.demo_resized_wh),
+    )
   })
 
   it('has a side of 0 for an image elongated beyond reason', () => {
-    expect(resizedSize({ width: 20_000, height: 1 }, 800, 1333)).toEqual({ width: 0, height: 0 })
+    expect(resizedSize({ width: 20_000, height: 1 }, { shortSide: 800, longSide: 1333 })).toEqual({
+      width: 0,
+      height: 0,
+    })
   })
 })
 

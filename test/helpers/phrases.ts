@@ -20,10 +20,10 @@ export function finderOf(phrases: object = {}, caption: object = {}): PhraseFind
   const key = JSON.stringify(options)
   const made =
     finders.get(key) ??
-    createPhraseFinder(
-      captionOptionsSchema.parse(options[0]),
-      phraseOptionsSchema.parse(options[1]),
-    )
+    createPhraseFinder({
+      caption: captionOptionsSchema.parse(options[0]),
+      phrases: phraseOptionsSchema.parse(options[1]),
+    })
   finders.set(key, made)
   return made
 }

@@ -18,18 +18,17 @@ afterEach(async () => {
 })
 
 function real(threads: number): PhraseExtractor {
-  open = createPhraseExtractor(caption, phraseOptionsSchema.parse({}), threads)
+  open = createPhraseExtractor({ caption, phrases: phraseOptionsSchema.parse({}) }, { threads })
   return open
 }
 
 /** Its workers hang, die or throw at captions that say so; all others are their only phrase. */
 function poisoned(threads: number, timeoutMs = 300): PhraseExtractor {
-  open = createPhraseExtractor(
-    caption,
-    phraseOptionsSchema.parse({ timeoutMs }),
+  const config = { caption, phrases: phraseOptionsSchema.parse({ timeoutMs }) }
+  open = createPhraseExtractor(config, {
     threads,
-    (options) => startThread({ path: './poisoned-worker', from: import.meta.url }, options),
-  )
+    start: (options) => startThread({ path: './poisoned-worker', from: import.meta.url }, options),
+  })
   return open
 }
 
@@ -114,9 +113,11 @@ describe('createPhraseExtractor', () => {
   })
 
   it('says that a worker does not start', async () => {
-    open = createPhraseExtractor(caption, phraseOptionsSchema.parse({}), 1, (options) =>
-      startThread({ path: './no-such-worker', from: import.meta.url }, options),
-    )
+    const config = { caption, phrases: phraseOptionsSchema.parse({}) }
+    open = createPhraseExtractor(config, {
+      threads: 1,
+      start: (options) => startThread({ path: './no-such-worker', from: import.meta.url }, options),
+    })
 
     await expect(open.extract(inputs('a'), never)).rejects.toThrow('does not start')
   })

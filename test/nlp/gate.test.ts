@@ -37,10 +37,10 @@ describe('captions that are not read', () => {
     ['#dog #cat', 'hashtag'],
     ['sofa_grey_02.png', 'file-name'],
   ])('names the rules that left nothing of %j', (caption, rule) => {
-    const result = createPhraseFinder(
-      captionOptionsSchema.parse({}),
-      phraseOptionsSchema.parse({}),
-    )({ caption })
+    const result = createPhraseFinder({
+      caption: captionOptionsSchema.parse({}),
+      phrases: phraseOptionsSchema.parse({}),
+    })({ caption })
 
     expect(result).toMatchObject({ code: 'caption_boilerplate' })
     expect('detail' in result && result.detail).toMatch(

@@ -31,6 +31,6 @@ describe('headOf', () => {
   ])('%j: %s', (caption, expected) => {
     const words = wordsOf(caption)
 
-    expect(words[headOf(words, 0, words.length - 1)]!.text).toBe(expected)
+    expect(words[headOf(words, { first: 0, last: words.length - 1 })]!.text).toBe(expected)
   })
 })

@@ -1,14 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { chunk } from '../../src/nlp/chunk.ts'
+import { nounPhrases } from '../../src/nlp/noun-phrases.ts'
 import { mergeOf } from '../../src/nlp/of-phrases.ts'
 import { textOf, wordsOf } from '../helpers/words.ts'
 
 function merged(caption: string, mode: 'merge' | 'split' = 'merge') {
   const words = wordsOf(caption)
-  return mergeOf(words, chunk(words), mode).map((one) => [
-    textOf(words, one),
-    words[one.head]!.text,
-  ])
+  const phrases = mode === 'split' ? nounPhrases(words, mode) : mergeOf(words, chunk(words))
+  return phrases.map((one) => [textOf(words, one), words[one.head]!.text])
 }
 
 describe('mergeOf', () => {

@@ -49,6 +49,16 @@ describe('duplicates and caps', () => {
   })
 })
 
+describe('attributes: strip', () => {
+  it('leaves a phrase that is nothing but an adjective', () => {
+    const find = finderOf({ extractor: 'supplied', attributes: 'strip' })
+
+    const result = find({ caption: 'the car is red', supplied: [{ start: 11, end: 14 }] })
+
+    expect(result).toMatchObject({ phrases: [{ start: 11, end: 14, text: 'red' }] })
+  })
+})
+
 describe('heads', () => {
   it.each([
     ['three small children', 'children', 'child'],

@@ -3,7 +3,10 @@ import { itConforms } from './conformance.ts'
 import { promptOptions, teacherOptions, TOY } from './toy.ts'
 
 const opens = (model: string) => (options: Parameters<typeof teacherOptions>[0]) =>
-  openParts(teacherOptions({ model, ...options }), promptOptions(), () => undefined)
+  openParts(
+    { teacher: teacherOptions({ model, ...options }), prompt: promptOptions() },
+    () => undefined,
+  )
 
 // GLIP's floor is of a phrase's probability, before centerness.
 itConforms('GLIP', { open: opens(TOY), floor: 0 })

@@ -7,7 +7,7 @@ import { readToy, TOY } from './toy.ts'
 const SIZE = { width: 64, height: 64 }
 
 async function openToy() {
-  const { description, tokenizer } = await readToy()
+  const model = await readToy()
   const session = await openOnnx(join(TOY, 'model.onnx'), {
     provider: 'cpu',
     threads: 1,
@@ -17,8 +17,8 @@ async function openToy() {
   const feeds = (value: number) => {
     const data = new Uint8Array(SIZE.width * SIZE.height * 3).fill(value)
     const input = { data, original: SIZE, resized: SIZE, padded: SIZE }
-    const prompt = { ids: tokenizer.encode('red').ids, phrases: [{ phrase: 0, tokens: [0] }] }
-    return feedsOf([{ prompt, input }], tokenizer.padId, description)
+    const prompt = { ids: model.tokenizer.encode('red').ids, phrases: [{ phrase: 0, tokens: [0] }] }
+    return feedsOf([{ prompt, input }], model)
   }
   return { session, feeds }
 }

@@ -6,7 +6,7 @@ import { describeTeacher, openTeacher } from '../../src/teacher/open-teacher.ts'
 import { promptOptions, rehash, teacherOptions, TOY, toyCopy } from './toy.ts'
 
 const open = (options: Parameters<typeof teacherOptions>[0], log = (_: string) => {}) =>
-  openTeacher(teacherOptions(options), promptOptions(), log)
+  openTeacher({ teacher: teacherOptions(options), prompt: promptOptions() }, log)
 
 describe('openTeacher', () => {
   it('falls back to the CPU aloud', async () => {

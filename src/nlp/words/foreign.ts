@@ -1,10 +1,10 @@
 // Function words of languages in Latin letters that are no English words. Written down for the language
 // gate; words that English shares (in, an, on, die, man, am, was, me, he, no, do, a, to, as) are left out.
 
-import { list } from './list.ts'
+import { setOf } from './list.ts'
 
 /** Signs of another language, in lower case. */
-export const FOREIGN_WORDS = list(`
+export const FOREIGN_WORDS = setOf(`
   le la les un une des du aux et est sont dans sur sous avec pour par qui que nous vous elle ils
   chez au ce cette ces son sa ses leur deux ou où
   der das den dem ein eine einen einem einer eines und ist sind mit auf für von vom zum zur im aus
@@ -23,7 +23,7 @@ export const FOREIGN_WORDS = list(`
 export const FOREIGN_LETTERS = /[ßłąęśźżćńøåæőűřščžğışșțđðþœ]/iu
 
 /** English function words that no other language of the list has. */
-export const ENGLISH_WORDS = list(`
+export const ENGLISH_WORDS = setOf(`
   the of and with at by from for into near behind under over this that these those is are its his
   her their while who which some two three through along around beside on being has have it they
   a an in to or as up off out down there where when next`)

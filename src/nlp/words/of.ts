@@ -1,21 +1,14 @@
 // What stands before "of".
 
-import { list } from './list.ts'
+import { setOf } from './list.ts'
 
 /** Groups, parts and containers: the whole is one thing to draw a box around. */
-export const GROUPS = list(`
-  group couple bunch pair herd flock crowd team pack pile stack row line set number lot
-  piece slice plate bowl cup glass mug bottle can jar box bag basket bucket tray pitcher
-  bouquet cluster collection array assortment variety school pride swarm litter herd loaf stick
-  bundle bale heap mound handful gaggle series dozen hundred thousand lot ton kind-of gang band
-  troop troupe squad platoon crew choir class family army sheet roll bar block cube wedge chunk
-  strip string circle ring bed field patch body carton case crate pot pan sack spoonful
-  scoop serving helping portion mix mixture selection range trio duo quartet half rack layer
-  clump tuft blob drop spot splash wave puff cloud stream length scrap majority plenty load`)
-
-/** Frames and places: the thing is what follows. */
-export const FRAMES = list(`
-  front top side back rear bottom middle center centre edge end corner inside outside base foot
-  picture photo photograph image view close-up closeup illustration drawing painting sketch shot
-  snapshot portrait kind type sort form style depiction rendering rendition scene version
-  background foreground midst part`)
+export const GROUPS = setOf(`
+  group couple bunch pair herd flock crowd team pack pile stack row line set number lot piece slice
+  plate bowl cup glass mug bottle can jar box bag basket bucket tray pitcher bouquet cluster
+  collection array assortment variety school pride swarm litter loaf stick bundle bale heap mound
+  handful gaggle series dozen hundred thousand ton kind-of gang band troop troupe squad platoon
+  crew choir class family army sheet roll bar block cube wedge chunk strip string circle ring bed
+  field patch body carton case crate pot pan sack spoonful scoop serving helping portion mix
+  mixture selection range trio duo quartet half rack layer clump tuft blob drop spot splash wave
+  puff cloud stream length scrap majority plenty load`)

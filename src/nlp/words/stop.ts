@@ -10,10 +10,10 @@ import {
   PRONOUNS,
   RELATIVES,
 } from './closed.ts'
-import { list } from './list.ts'
+import { setOf } from './list.ts'
 
 /** In lower case. */
-export const STOP_WORDS: readonly string[] = [
+export const STOP_WORDS: ReadonlySet<string> = new Set([
   ...DETERMINERS,
   ...PREPOSITIONS,
   ...COORDINATORS,
@@ -21,5 +21,5 @@ export const STOP_WORDS: readonly string[] = [
   ...PRONOUNS,
   ...AUXILIARIES,
   ...RELATIVES,
-  ...list('to not very too also just then now so'),
-]
+  ...setOf('to not very too also just then now so'),
+])

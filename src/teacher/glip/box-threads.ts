@@ -3,19 +3,8 @@
 import type { Transferable } from 'node:worker_threads'
 import { createPool } from '../../system/pool.ts'
 import { startThread, WorkerHandle } from '../../system/worker.ts'
-import type { Candidate, Size } from '../../core/types.ts'
-import type { DetectOptions, GraphOutputs } from './postprocess.ts'
-
-/** Outputs of one prompt on one image. */
-export interface DetectRequest {
-  readonly outputs: GraphOutputs
-  readonly padded: Size
-  readonly resized: Size
-  readonly original: Size
-  /** Index of the sample's phrase for each phrase of the prompt. */
-  readonly phrases: readonly number[]
-  readonly options: DetectOptions
-}
+import type { Candidate } from '../../core/types.ts'
+import type { DetectRequest } from './postprocess.ts'
 
 /** Boxes off the thread of the pipeline. */
 export interface BoxThreads {

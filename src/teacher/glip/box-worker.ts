@@ -4,13 +4,9 @@
 import { giveWay } from '../../system/priority.ts'
 import { serve } from '../../system/serve.ts'
 import type { Candidate } from '../../core/types.ts'
-import type { DetectRequest } from './box-threads.ts'
-import { detect, toImage } from './postprocess.ts'
+import { detect, toImage, type DetectRequest } from './postprocess.ts'
 
 giveWay()
-serve<DetectRequest, readonly Candidate[]>(
-  ({ outputs, padded, resized, original, phrases, options }) => {
-    const detections = detect(outputs, padded, resized, options)
-    return { reply: toImage(detections, resized, original, phrases) }
-  },
-)
+serve<DetectRequest, readonly Candidate[]>((request) => ({
+  reply: toImage(detect(request), request),
+}))

@@ -8,8 +8,8 @@ import type { BoxThreads } from './box-threads.ts'
 import type { GlipDescription } from './description.ts'
 import { feedsOf, outputsOf } from './glip-graph.ts'
 import type { DetectOptions } from './postprocess.ts'
-import { buildPrompts, type Prompt } from './prompts.ts'
-import type { Tokenizer } from './tokenizer.ts'
+import { Prompter, type Prompt } from './prompts.ts'
+import type { Tokenizer } from '../bert-tokenizer.ts'
 
 /** The configured options, completed by the model's own values. */
 export interface GlipSettings {
@@ -22,29 +22,31 @@ export interface GlipSettings {
 /** @param boxes closed with the adapter */
 export function createGlipAdapter(
   model: { readonly description: GlipDescription; readonly tokenizer: Tokenizer },
-  { prompt: options, input, detect }: GlipSettings,
+  { prompt, input, detect: options }: GlipSettings,
   boxes: BoxThreads,
 ): TeacherAdapter<Prompt> {
-  const { description, tokenizer } = model
+  const prompter = new Prompter(model.tokenizer, prompt)
   return {
     input,
-    promptsOf: ({ caption, phrases }) => buildPrompts(caption, phrases, tokenizer, options),
+    promptsOf: (sample) => prompter.promptsOf(sample),
     // Padding takes part in the network's result.
     batchKeyOf: ({ padded }) => `${padded.width}x${padded.height}`,
-    feedsOf: (rows) => feedsOf(rows, tokenizer.padId, description),
-    candidatesOf: async (outputs, rows) =>
-      Promise.all(
-        rows.map(({ prompt, input: { padded, resized, original } }, row) =>
+    feedsOf: (rows) => feedsOf(rows, model),
+    candidatesOf: async (results, rows) => {
+      const outputs = outputsOf(results, model.description)
+      return Promise.all(
+        rows.map(({ prompt: { phrases }, input: { padded, resized, original } }, row) =>
           boxes.detect({
-            outputs: outputsOf(outputs, row, description),
+            outputs: outputs[row]!,
             padded,
             resized,
             original,
-            phrases: prompt.phrases.map(({ phrase }) => phrase),
-            options: detect,
+            phrases: phrases.map(({ phrase }) => phrase),
+            options,
           }),
         ),
-      ),
+      )
+    },
     close: () => boxes.close(),
   }
 }

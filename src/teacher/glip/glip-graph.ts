@@ -2,7 +2,8 @@
 
 import { InputError } from '../../core/errors.ts'
 import type { Outputs, Row } from '../adapter.ts'
-import type { FloatTensor, TensorData } from '../onnx-session.ts'
+import type { Tokenizer } from '../bert-tokenizer.ts'
+import type { TensorData } from '../onnx-session.ts'
 import type { GlipDescription } from './description.ts'
 import { writePositiveMap } from './positive-map.ts'
 import type { GraphOutputs } from './postprocess.ts'
@@ -11,7 +12,11 @@ import type { Prompt } from './prompts.ts'
 /** One prompt on one image. */
 export type GraphRow = Row<Pick<Prompt, 'ids' | 'phrases'>>
 
-type Names = Pick<GlipDescription, 'inputs' | 'outputs'>
+/** What the graph's inputs are called, and which id pads a caption. */
+interface GraphModel {
+  readonly description: Pick<GlipDescription, 'inputs'>
+  readonly tokenizer: Pick<Tokenizer, 'padId'>
+}
 
 /**
  * Captions are padded to the longest of the batch, which changes nothing; images must share a padded
@@ -21,8 +26,7 @@ type Names = Pick<GlipDescription, 'inputs' | 'outputs'>
  */
 export function feedsOf(
   rows: readonly GraphRow[],
-  padId: number,
-  { inputs }: Names,
+  { description: { inputs }, tokenizer }: GraphModel,
 ): Record<string, TensorData> {
   const batch = rows.length
   const tokenCount = Math.max(...rows.map(({ prompt }) => prompt.ids.length))
@@ -31,7 +35,7 @@ export function feedsOf(
   const imageBytes = padded.height * padded.width * 3
   const images = new Uint8Array(batch * imageBytes)
   const sizes = new BigInt64Array(batch * 2)
-  const ids = new BigInt64Array(batch * tokenCount).fill(BigInt(padId))
+  const ids = new BigInt64Array(batch * tokenCount).fill(BigInt(tokenizer.padId))
   const mask = new BigInt64Array(batch * tokenCount)
   const map = new Float32Array(batch * phraseCount * tokenCount)
   rows.forEach(({ prompt, input }, row) => {
@@ -42,12 +46,8 @@ export function feedsOf(
       ids[row * tokenCount + token] = BigInt(id)
       mask[row * tokenCount + token] = 1n
     })
-    const mapOfRow = map.subarray(row * phraseCount * tokenCount)
-    writePositiveMap(
-      prompt.phrases.map(({ tokens }) => tokens),
-      tokenCount,
-      mapOfRow,
-    )
+    const tokens = prompt.phrases.map((phrase) => phrase.tokens)
+    writePositiveMap(tokens, tokenCount, map.subarray(row * phraseCount * tokenCount))
   })
   return {
     [inputs.images]: { type: 'uint8', data: images, dims: [batch, padded.height, padded.width, 3] },
@@ -59,32 +59,26 @@ export function feedsOf(
 }
 
 /**
- * The outputs of one row, in buffers of their own.
+ * The outputs of each row of a batch, in buffers of their own.
  *
  * @throws InputError when the shapes are not those of the contract
  */
-export function outputsOf(results: Outputs, row: number, { outputs }: Names): GraphOutputs {
-  const [phraseProb, boxReg, centerness] = [
-    outputs.phraseProb,
-    outputs.boxReg,
-    outputs.centerness,
-  ].map((name) => results[name]) as [FloatTensor, FloatTensor, FloatTensor]
-  const [batch, positions, phraseCount] = phraseProb.dims as [number, number, number]
+export function outputsOf(
+  results: Outputs,
+  { outputs: names }: Pick<GlipDescription, 'outputs'>,
+): GraphOutputs[] {
+  const tensors = [names.phraseProb, names.boxReg, names.centerness].map((name) => results[name]!)
+  const [batch, positions, phraseCount] = tensors[0]!.dims as [number, number, number]
   const expected = `[${batch}, ${positions}, ${phraseCount}], [${batch}, ${positions}, 4], [${batch}, ${positions}]`
-  const found = [phraseProb, boxReg, centerness]
-    .map(({ dims }) => `[${dims.join(', ')}]`)
-    .join(', ')
+  const found = tensors.map(({ dims }) => `[${dims.join(', ')}]`).join(', ')
   if (found !== expected) {
     throw new InputError(`the graph's outputs have the shapes ${found} instead of ${expected}`)
   }
-  const partOf = ({ data }: FloatTensor) => {
-    const length = data.length / batch
-    return data.slice(row * length, (row + 1) * length)
-  }
-  return {
-    phraseProb: partOf(phraseProb),
-    phraseCount,
-    boxReg: partOf(boxReg),
-    centerness: partOf(centerness),
-  }
+  return Array.from({ length: batch }, (_, row) => {
+    const [phraseProb, boxReg, centerness] = tensors.map(({ data }) => {
+      const length = data.length / batch
+      return data.slice(row * length, (row + 1) * length)
+    }) as [Float32Array, Float32Array, Float32Array] // one for each tensor
+    return { phraseProb, phraseCount, boxReg, centerness }
+  })
 }

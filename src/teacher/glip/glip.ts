@@ -8,13 +8,18 @@ import type { Architecture, Model } from '../architecture.ts'
 import { checkNames } from '../check-names.ts'
 import { GRAPH_FILE, type ModelFolder } from '../description.ts'
 import type { OnnxSession } from '../onnx-session.ts'
-import { shortSideInput, type PromptOptions, type TeacherOptions } from '../options.ts'
+import {
+  shortSideInput,
+  type PromptOptions,
+  type TeacherConfig,
+  type TeacherOptions,
+} from '../options.ts'
 import { startBoxThreads } from './box-threads.ts'
 import { glipSchema, VOCAB_FILE, type GlipDescription } from './description.ts'
 import { createGlipAdapter, type GlipSettings } from './glip-adapter.ts'
 import { feedsOf, outputsOf } from './glip-graph.ts'
 import { detect } from './postprocess.ts'
-import { createTokenizer, parseVocab, type Tokenizer } from './tokenizer.ts'
+import { createTokenizer, parseVocab, type Tokenizer } from '../bert-tokenizer.ts'
 
 /** A GLIP model folder with its vocabulary. */
 export class GlipModel implements Model {
@@ -30,7 +35,7 @@ export class GlipModel implements Model {
 
   adapt(teacher: TeacherOptions, prompt: PromptOptions): TeacherAdapter {
     // Before threads are started: what is refused then would keep them, and the program, alive.
-    const settings = settingsOf(this.description, teacher, prompt)
+    const settings = settingsOf(this.description, { teacher, prompt })
     return createGlipAdapter(this, settings, startBoxThreads(teacher.boxThreads))
   }
 
@@ -40,22 +45,17 @@ export class GlipModel implements Model {
     checkNames(session, description, this.#graph)
     const side = description.image.padMultiple * 2
     const size = { width: side, height: side }
+    const data = new Uint8Array(side * side * 3).fill(128)
     const row = {
-      prompt: {
-        ids: [tokenizer.clsId, tokenizer.sepId],
-        phrases: [{ phrase: 0, tokens: [1] }],
-      },
-      input: {
-        data: new Uint8Array(side * side * 3).fill(128),
-        original: size,
-        resized: size,
-        padded: size,
-      },
+      prompt: { ids: [tokenizer.clsId, tokenizer.sepId], phrases: [{ phrase: 0, tokens: [1] }] },
+      input: { data, original: size, resized: size, padded: size },
     }
-    const { outputs } = await session.run(feedsOf([row], tokenizer.padId, description))
-    detect(outputsOf(outputs, 0, description), size, size, {
-      ...detectOptions(description),
-      candidateScore: -1, // so that every position is looked at
+    const { outputs } = await session.run(feedsOf([row], this))
+    detect({
+      outputs: outputsOf(outputs, description)[0]!,
+      padded: size,
+      resized: size,
+      options: { ...detectOptions(description), candidateScore: -1 }, // every position is looked at
     })
   }
 }
@@ -86,8 +86,7 @@ export const glip: Architecture<GlipDescription> = {
  */
 export function settingsOf(
   description: GlipDescription,
-  teacher: TeacherOptions,
-  prompt: PromptOptions,
+  { teacher, prompt }: TeacherConfig,
 ): GlipSettings {
   return {
     prompt: { ...prompt, maxTokens: Math.min(prompt.maxTokens, description.text.maxTokens) },

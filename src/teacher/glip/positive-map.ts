@@ -2,21 +2,17 @@
 // UTF-16 here; the reference counts code points, so its "one further in" steps over a whole pair.
 
 import type { CharSpan } from '../../core/types.ts'
-import type { Encoding } from './tokenizer.ts'
+import type { Encoding } from '../bert-tokenizer.ts'
 
 /**
  * Token indices that are positive for spans of one phrase, ascending, without repeats; counted from
  * 1 because [CLS] stands before the first token. Empty when no span touches a token.
  */
-export function positiveTokens(
-  text: string,
-  encoding: Encoding,
-  spans: readonly CharSpan[],
-): number[] {
+export function positiveTokens(encoding: Encoding, spans: readonly CharSpan[]): number[] {
   const tokens = new Set<number>()
   for (const span of spans) {
-    const first = firstToken(text, encoding, span.start)
-    const last = lastToken(text, encoding, span.end)
+    const first = firstToken(encoding, span.start)
+    const last = lastToken(encoding, span.end)
     if (first === undefined || last === undefined) continue
     for (let token = first; token <= last; token++) tokens.add(token + 1)
   }
@@ -24,7 +20,8 @@ export function positiveTokens(
 }
 
 /** The token at `start`, or one or two characters further in. */
-function firstToken(text: string, encoding: Encoding, start: number): number | undefined {
+function firstToken(encoding: Encoding, start: number): number | undefined {
+  const { text } = encoding
   let at = start
   for (let attempt = 0; attempt < 3 && at < text.length; attempt++) {
     const token = tokenAt(encoding, at)
@@ -35,10 +32,10 @@ function firstToken(text: string, encoding: Encoding, start: number): number | u
 }
 
 /** The token of the character before `end`, or one or two characters further in. */
-function lastToken(text: string, encoding: Encoding, end: number): number | undefined {
+function lastToken(encoding: Encoding, end: number): number | undefined {
   let at = end
   for (let attempt = 0; attempt < 3 && at > 0; attempt++) {
-    const isPair = at >= 2 && text.codePointAt(at - 2)! > 0xffff
+    const isPair = at >= 2 && encoding.text.codePointAt(at - 2)! > 0xffff
     at -= isPair ? 2 : 1
     const token = tokenAt(encoding, at)
     if (token !== undefined) return token

@@ -31,6 +31,20 @@ export interface DetectOptions {
   readonly maxBoxes: number
 }
 
+/** Outputs of one prompt on one image, and what they are about. */
+export interface DetectRequest {
+  readonly outputs: GraphOutputs
+  /** Of the graph's input. */
+  readonly padded: Size
+  /** Of the picture inside it. */
+  readonly resized: Size
+  /** Of the stored image. */
+  readonly original: Size
+  /** Index of the sample's phrase for each phrase of the prompt. */
+  readonly phrases: readonly number[]
+  readonly options: DetectOptions
+}
+
 /** A box in pixel indices of the resized image. */
 export interface Detection {
   /** Column of `phraseProb`. */
@@ -66,17 +80,13 @@ export function levelSizes(padded: Size, strides: readonly number[]): Size[] {
  * Boxes of one prompt on one image: candidates above the floor, the best of each level, NMS within each
  * phrase, the best of all.
  *
- * @param padded size of the graph's input
- * @param resized size of the picture inside it
  * @returns by score descending; equal scores by position in the graph's outputs
  * @throws RangeError if the outputs do not belong to this size or hold a value that is not a number
  */
 export function detect(
-  outputs: GraphOutputs,
-  padded: Size,
-  resized: Size,
-  options: DetectOptions,
+  request: Pick<DetectRequest, 'outputs' | 'padded' | 'resized' | 'options'>,
 ): Detection[] {
+  const { outputs, padded, options } = request
   const { phraseProb, phraseCount, centerness, boxReg } = outputs
   const levels = levelSizes(padded, options.anchors.strides)
   const positions = levels.reduce((sum, { width, height }) => sum + width * height, 0)
@@ -92,22 +102,25 @@ export function detect(
     )
   }
   let start = 0
-  const found = levels.map((grid, level): Found => {
-    const first = start
-    start += grid.width * grid.height
-    const best = bestOfLevel(outputs, first, start, options)
-    return { ...best, first, gridWidth: grid.width, level }
+  const found = levels.map(({ width, height }, number): Found => {
+    const level = { number, first: start, end: start + width * height, gridWidth: width }
+    start = level.end
+    return { ...level, ...bestOfLevel(outputs, level, options) }
   })
-  return suppress(decodeInOrder(found, outputs, resized, options), options)
+  return suppress(decodeInOrder(found, request), options)
+}
+
+interface Level {
+  /** 0 for the finest. */
+  readonly number: number
+  /** Its positions are [first, end). */
+  readonly first: number
+  readonly end: number
+  readonly gridWidth: number
 }
 
 /** The candidates of a level, not decoded yet. */
-interface Found extends Ranked {
-  readonly level: number
-  /** First position of the level. */
-  readonly first: number
-  readonly gridWidth: number
-}
+interface Found extends Level, Ranked {}
 
 /** Pairs of position and phrase with their rank, probability x centerness. */
 interface Ranked {
@@ -123,16 +136,15 @@ interface Ranked {
  */
 function bestOfLevel(
   { phraseProb, phraseCount, centerness }: GraphOutputs,
-  start: number,
-  end: number,
+  { first, end }: Level,
   { candidateScore, preNms }: DetectOptions,
 ): Ranked {
-  const capacity = Math.min(preNms * 2, (end - start) * phraseCount)
+  const capacity = Math.min(preNms * 2, (end - first) * phraseCount)
   const indices = new Int32Array(capacity)
   const ranks = new Float32Array(capacity)
   let length = 0
   let floor = Math.fround(candidateScore)
-  for (let position = start; position < end; position++) {
+  for (let position = first; position < end; position++) {
     let centerProb = -1
     const from = position * phraseCount
     for (let i = from; i < from + phraseCount; i++) {
@@ -235,58 +247,48 @@ export function suppress(
 /** By score descending; equal scores by position in the outputs. */
 function* decodeInOrder(
   found: readonly Found[],
-  outputs: GraphOutputs,
-  resized: Size,
-  options: DetectOptions,
+  { outputs, resized, options }: Pick<DetectRequest, 'outputs' | 'resized' | 'options'>,
 ): Generator<Detection> {
   const count = found.reduce((sum, { length }) => sum + length, 0)
   const scores = new Float32Array(count)
   const indices = new Int32Array(count)
   const levels = new Uint8Array(count)
   let to = 0
-  found.forEach((level, number) => {
+  for (const level of found) {
     for (let i = 0; i < level.length; i++, to++) {
       scores[to] = Math.sqrt(level.ranks[i]!)
       indices[to] = level.indices[i]!
-      levels[to] = number
+      levels[to] = level.number
     }
-  })
+  }
+  const { boxReg, phraseCount } = outputs
+  const { anchors, boxWeights } = options
   // Numbers in typed arrays, because objects with a score take four times as long to sort.
   const order = Uint32Array.from(scores.keys()).sort((a, b) => scores[b]! - scores[a]! || a - b)
   for (const i of order) {
-    yield decode(found[levels[i]!]!, indices[i]!, scores[i]!, outputs, resized, options)
-  }
-}
-
-function decode(
-  { level, first, gridWidth }: Found,
-  index: number,
-  score: number,
-  { boxReg, phraseCount }: GraphOutputs,
-  resized: Size,
-  { anchors, boxWeights }: DetectOptions,
-): Detection {
-  const position = Math.floor(index / phraseCount)
-  const stride = anchors.strides[level]!
-  const column = (position - first) % gridWidth
-  const row = Math.floor((position - first) / gridWidth)
-  const [x1, y1, x2, y2] = decodeBox(
-    boxReg.subarray(position * 4, position * 4 + 4),
-    column * stride + (stride - 1) / 2,
-    row * stride + (stride - 1) / 2,
-    anchors.sizes[level]!,
-    boxWeights,
-  )
-  if (Number.isNaN(x1 + y1 + x2 + y2)) {
-    throw new RangeError('the model gave a box that is not a number')
-  }
-  return {
-    phrase: index % phraseCount,
-    score,
-    x1: clip(x1, resized.width - 1),
-    y1: clip(y1, resized.height - 1),
-    x2: clip(x2, resized.width - 1),
-    y2: clip(y2, resized.height - 1),
+    const { number, first, gridWidth } = found[levels[i]!]!
+    const position = Math.floor(indices[i]! / phraseCount)
+    const stride = anchors.strides[number]!
+    const column = (position - first) % gridWidth
+    const row = Math.floor((position - first) / gridWidth)
+    const anchor = {
+      x: column * stride + (stride - 1) / 2,
+      y: row * stride + (stride - 1) / 2,
+      size: anchors.sizes[number]!,
+    }
+    const deltas = boxReg.subarray(position * 4, position * 4 + 4)
+    const [x1, y1, x2, y2] = decodeBox(deltas, anchor, boxWeights)
+    if (Number.isNaN(x1 + y1 + x2 + y2)) {
+      throw new RangeError('the model gave a box that is not a number')
+    }
+    yield {
+      phrase: indices[i]! % phraseCount,
+      score: scores[i]!,
+      x1: clip(x1, resized.width - 1),
+      y1: clip(y1, resized.height - 1),
+      x2: clip(x2, resized.width - 1),
+      y2: clip(y2, resized.height - 1),
+    }
   }
 }
 
@@ -295,16 +297,18 @@ function clip(value: number, last: number): number {
 }
 
 /**
- * Deltas on a square anchor of side `size` (which counts both end pixels) around (centerX, centerY).
+ * Deltas on a square anchor around a centre; `size` counts both end pixels.
  *
  * @returns x1, y1, x2, y2 in pixel indices, not clipped
  */
 export function decodeBox(
   deltas: ArrayLike<number>,
-  centerX: number,
-  centerY: number,
-  size: number,
-  weights: readonly [number, number, number, number],
+  {
+    x: centerX,
+    y: centerY,
+    size,
+  }: { readonly x: number; readonly y: number; readonly size: number },
+  weights: DetectOptions['boxWeights'],
 ): readonly [number, number, number, number] {
   const x = (deltas[0]! / weights[0]) * size + centerX
   const y = (deltas[1]! / weights[1]) * size + centerY
@@ -329,14 +333,10 @@ function areaOfIndices(box: Detection): number {
 /**
  * Edges in the stored image: the right and lower edge lie one resized pixel behind the last pixel. Each
  * axis has its own scale, since the resized size is rounded.
- *
- * @param phrases index of the sample's phrase for each column of the positive map
  */
 export function toImage(
   detections: readonly Detection[],
-  resized: Size,
-  original: Size,
-  phrases: readonly number[],
+  { resized, original, phrases }: Pick<DetectRequest, 'resized' | 'original' | 'phrases'>,
 ): Candidate[] {
   const scaleX = original.width / resized.width
   const scaleY = original.height / resized.height

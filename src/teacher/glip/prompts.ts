@@ -5,9 +5,9 @@
 import { SampleError } from '../../core/errors.ts'
 import type { CharSpan } from '../../core/types.ts'
 import type { PromptPlan } from '../adapter.ts'
+import type { Encoding, Tokenizer } from '../bert-tokenizer.ts'
 import type { PromptOptions } from '../options.ts'
 import { positiveTokens } from './positive-map.ts'
-import type { Encoding, Tokenizer } from './tokenizer.ts'
 
 /** A phrase of a prompt. */
 export interface PromptPhrase {
@@ -26,33 +26,14 @@ export interface Prompt {
   readonly phrases: readonly PromptPhrase[]
 }
 
-/** [CLS] and [SEP]. */
-const FRAME = 2
-
-/**
- * A phrase is in no prompt when it is too long for one, has no token, or is cut off by `truncate`.
- *
- * @param phrases valid spans of the caption
- * @param options `maxTokens` of one prompt, [CLS] and [SEP] included
- * @throws SampleError prompt_too_long when more than one prompt would be needed and `overflow` is `drop`
- */
-export function buildPrompts(
-  caption: string,
-  phrases: readonly CharSpan[],
-  tokenizer: Tokenizer,
-  options: PromptOptions,
-): PromptPlan<Prompt> {
-  const budget = options.maxTokens - FRAME
-  switch (options.mode) {
-    case 'caption':
-      return captionPrompts(caption, phrases, tokenizer, options, budget)
-    case 'joined':
-    case 'separate':
-      return namePrompts(caption, phrases, tokenizer, options, budget)
-  }
+/** What of a sample is asked. */
+interface Asked {
+  readonly caption: string
+  readonly phrases: readonly CharSpan[]
 }
 
-// Whole caption, in windows if it is long
+/** [CLS] and [SEP]. */
+const FRAME = 2
 
 /** Tokens [start, end) of the caption. */
 interface TokenRange {
@@ -63,50 +44,174 @@ interface TokenRange {
 /** A phrase and the whole words that it touches. */
 interface Placed extends TokenRange, PromptPhrase {}
 
-function captionPrompts(
-  caption: string,
-  phrases: readonly CharSpan[],
-  tokenizer: Tokenizer,
-  options: PromptOptions,
-  budget: number,
-): PromptPlan<Prompt> {
-  const encoding = tokenizer.encode(caption)
-  const count = encoding.ids.length
-  if (count > budget && options.overflow === 'drop') {
-    throw new SampleError(
-      'prompt_too_long',
-      `the caption has ${count + FRAME} tokens; a prompt takes ${budget + FRAME}`,
-    )
-  }
-  const placed: Placed[] = []
-  const dropped: number[] = []
-  phrases.forEach((span, phrase) => {
-    const tokens = positiveTokens(caption, encoding, [span])
-    const range = wordsAround(encoding, tokens)
-    if (range === undefined || range.end - range.start > budget) dropped.push(phrase)
-    else placed.push({ phrase, tokens, ...range })
-  })
-  placed.sort((a, b) => a.start - b.start || a.end - b.end)
+/** A prompt of a long caption. */
+interface Window {
+  /** First token. */
+  readonly start: number
+  readonly inside: readonly TokenRange[]
+  /** First token of the phrase that comes next. */
+  readonly nextPhrase: number
+}
 
-  const prompts: Prompt[] = []
-  let waiting: readonly Placed[] = placed
-  let next = 0
-  while (waiting.length > 0) {
-    const start = waiting[0]!.end - next <= budget ? next : waiting[0]!.start
-    const inside = waiting.filter((phrase) => phrase.end - start <= budget)
-    waiting = waiting.filter((phrase) => phrase.end - start > budget)
-    const end = endOfWindow(encoding, start, inside, waiting[0]?.start ?? count, budget)
-    prompts.push({
-      text: caption.slice(encoding.starts[start], encoding.ends[end - 1]),
-      ids: [tokenizer.clsId, ...encoding.ids.slice(start, end), tokenizer.sepId],
-      phrases: inside.map(({ phrase, tokens }) => ({
-        phrase,
-        tokens: tokens.map((token) => token - start),
-      })),
-    })
-    next = Math.min(end, waiting[0]?.start ?? end)
+interface Name {
+  readonly phrase: number
+  readonly text: string
+}
+
+/** Asks captions as the options say. */
+export class Prompter {
+  readonly #tokenizer: Tokenizer
+  readonly #options: PromptOptions
+  /** Tokens of a prompt beside [CLS] and [SEP]. */
+  readonly #budget: number
+
+  /** @param options `maxTokens` of one prompt, [CLS] and [SEP] included */
+  constructor(tokenizer: Tokenizer, options: PromptOptions) {
+    this.#tokenizer = tokenizer
+    this.#options = options
+    this.#budget = options.maxTokens - FRAME
   }
-  return firstOnly(prompts, dropped, options)
+
+  /**
+   * A phrase is in no prompt when it is too long for one, has no token, or is cut off by `truncate`.
+   *
+   * @param sample its phrases are valid spans of its caption
+   * @throws SampleError prompt_too_long when more than one prompt would be needed and `overflow` is `drop`
+   */
+  promptsOf(sample: Asked): PromptPlan<Prompt> {
+    return this.#options.mode === 'caption' ? this.#ofCaption(sample) : this.#ofNames(sample)
+  }
+
+  /** The whole caption, in windows if it is long. */
+  #ofCaption({ caption, phrases }: Asked): PromptPlan<Prompt> {
+    const budget = this.#budget
+    const encoding = this.#tokenizer.encode(caption)
+    const count = encoding.ids.length
+    if (count > budget && this.#options.overflow === 'drop') {
+      throw new SampleError(
+        'prompt_too_long',
+        `the caption has ${count + FRAME} tokens; a prompt takes ${budget + FRAME}`,
+      )
+    }
+    const placed: Placed[] = []
+    const dropped: number[] = []
+    phrases.forEach((span, phrase) => {
+      const tokens = positiveTokens(encoding, [span])
+      const range = wordsAround(encoding, tokens)
+      if (range === undefined || range.end - range.start > budget) dropped.push(phrase)
+      else placed.push({ phrase, tokens, ...range })
+    })
+    placed.sort((a, b) => a.start - b.start || a.end - b.end)
+
+    const prompts: Prompt[] = []
+    let waiting: readonly Placed[] = placed
+    let next = 0
+    while (waiting.length > 0) {
+      const start = waiting[0]!.end - next <= budget ? next : waiting[0]!.start
+      const inside = waiting.filter((phrase) => phrase.end - start <= budget)
+      waiting = waiting.filter((phrase) => phrase.end - start > budget)
+      const nextPhrase = waiting[0]?.start ?? count
+      const end = this.#endOf({ start, inside, nextPhrase }, encoding)
+      prompts.push({
+        text: caption.slice(encoding.starts[start], encoding.ends[end - 1]),
+        ids: this.#framed(encoding.ids.slice(start, end)),
+        phrases: inside.map(({ phrase, tokens }) => ({
+          phrase,
+          tokens: tokens.map((token) => token - start),
+        })),
+      })
+      next = Math.min(end, waiting[0]?.start ?? end)
+    }
+    if (this.#options.overflow !== 'truncate') return { prompts, dropped }
+    // What is beyond the first prompt is dropped.
+    for (const prompt of prompts.splice(1)) {
+      dropped.push(...prompt.phrases.map(({ phrase }) => phrase))
+    }
+    return { prompts, dropped: dropped.sort((a, b) => a - b) }
+  }
+
+  /** As far as the budget reaches in whole words, but not into the phrase that comes next. */
+  #endOf({ start, inside, nextPhrase }: Window, { words }: Encoding): number {
+    let end = Math.min(start + this.#budget, words.length)
+    while (end < words.length && end > start && words[end] === words[end - 1]) end--
+    const needed = Math.max(start, ...inside.map((phrase) => phrase.end))
+    return Math.max(needed, Math.min(end, nextPhrase))
+  }
+
+  /** Phrases as names, joined or one by one. */
+  #ofNames({ caption, phrases }: Asked): PromptPlan<Prompt> {
+    const { mode, phrasesPerForward, cleanNames, overflow } = this.#options
+    const most = this.#budget + FRAME
+    const limit = mode === 'separate' ? 1 : (phrasesPerForward ?? Infinity)
+    const names = phrases.map(({ start, end }, phrase): Name => {
+      const verbatim = caption.slice(start, end)
+      return { phrase, text: cleanNames ? cleanName(verbatim) : verbatim }
+    })
+    const fits = (prompt: Prompt | undefined) => prompt !== undefined && prompt.ids.length <= most
+    const prompts: Prompt[] = []
+    const dropped: number[] = []
+    let group: Name[] = []
+    let prompt: Prompt | undefined
+    for (const [index, name] of names.entries()) {
+      const alone = this.#promptOf([name])
+      if (alone === undefined) {
+        dropped.push(name.phrase)
+        continue
+      }
+      const isFull = group.length >= limit
+      const joined = isFull ? undefined : this.#promptOf([...group, name])
+      if (fits(joined)) {
+        group.push(name)
+        prompt = joined
+        continue
+      }
+      if (overflow === 'drop' && (!isFull || !fits(alone))) {
+        throw new SampleError(
+          'prompt_too_long',
+          `a prompt that ends with phrase ${name.phrase} has ${(joined ?? alone).ids.length} tokens; ` +
+            `a prompt takes ${most}`,
+        )
+      }
+      if (!fits(alone)) {
+        dropped.push(name.phrase)
+        continue
+      }
+      if (overflow === 'truncate' && !isFull) {
+        dropped.push(...names.slice(index).map(({ phrase }) => phrase))
+        break
+      }
+      if (prompt !== undefined) prompts.push(prompt)
+      group = [name]
+      prompt = alone
+    }
+    if (prompt !== undefined) prompts.push(prompt)
+    return { prompts, dropped }
+  }
+
+  /** Names with the separator between them; undefined when one has no token. */
+  #promptOf(names: readonly Name[]): Prompt | undefined {
+    const { template, separator, trailingSeparator } = this.#options
+    const [before = '', after = ''] = template.split('{}')
+    let text = ''
+    const spans = names.map((name, index) => {
+      if (index > 0) text += separator
+      const start = text.length + before.length
+      text += before + name.text + after
+      return { start, end: start + name.text.length }
+    })
+    if (trailingSeparator) text += separator
+    const encoding = this.#tokenizer.encode(text)
+    const phrases = names.map(({ phrase }, index) => ({
+      phrase,
+      tokens: positiveTokens(encoding, [spans[index]!]),
+    }))
+    if (phrases.some(({ tokens }) => tokens.length === 0)) return undefined
+    return { text, ids: this.#framed(encoding.ids), phrases }
+  }
+
+  #framed(ids: readonly number[]): readonly number[] {
+    return [this.#tokenizer.clsId, ...ids, this.#tokenizer.sepId]
+  }
 }
 
 /** Whole words from the first to the last of a phrase's tokens; undefined without tokens. */
@@ -118,121 +223,6 @@ function wordsAround(encoding: Encoding, tokens: readonly number[]): TokenRange 
   while (start > 0 && words[start - 1] === words[start]) start--
   while (end < words.length && words[end] === words[end - 1]) end++
   return { start, end }
-}
-
-/** As far as the budget reaches in whole words, but not into the phrase that comes next. */
-function endOfWindow(
-  encoding: Encoding,
-  start: number,
-  inside: readonly TokenRange[],
-  nextPhrase: number,
-  budget: number,
-): number {
-  const { words } = encoding
-  let end = Math.min(start + budget, words.length)
-  while (end < words.length && end > start && words[end] === words[end - 1]) end--
-  const needed = inside.reduce((last, phrase) => Math.max(last, phrase.end), start)
-  return Math.max(needed, Math.min(end, nextPhrase))
-}
-
-/** With `truncate`, what is beyond the first prompt is dropped. */
-function firstOnly(
-  prompts: readonly Prompt[],
-  dropped: readonly number[],
-  options: PromptOptions,
-): PromptPlan<Prompt> {
-  if (options.overflow !== 'truncate') return { prompts, dropped }
-  const cutOff = prompts.slice(1).flatMap((prompt) => prompt.phrases.map(({ phrase }) => phrase))
-  return { prompts: prompts.slice(0, 1), dropped: sorted([...dropped, ...cutOff]) }
-}
-
-function sorted(indices: readonly number[]): number[] {
-  return [...indices].sort((a, b) => a - b)
-}
-
-// Phrases as names, joined or one by one
-
-interface Name {
-  readonly phrase: number
-  readonly text: string
-}
-
-function namePrompts(
-  caption: string,
-  phrases: readonly CharSpan[],
-  tokenizer: Tokenizer,
-  options: PromptOptions,
-  budget: number,
-): PromptPlan<Prompt> {
-  const limit = options.mode === 'separate' ? 1 : (options.phrasesPerForward ?? Infinity)
-  const names = phrases.map(({ start, end }, phrase): Name => {
-    const verbatim = caption.slice(start, end)
-    return { phrase, text: options.cleanNames ? cleanName(verbatim) : verbatim }
-  })
-  const fits = (prompt: Prompt | undefined) =>
-    prompt !== undefined && prompt.ids.length <= budget + FRAME
-  const prompts: Prompt[] = []
-  const dropped: number[] = []
-  let group: Name[] = []
-  let prompt: Prompt | undefined
-  for (const [index, name] of names.entries()) {
-    const alone = promptOfNames([name], tokenizer, options)
-    if (alone === undefined) {
-      dropped.push(name.phrase)
-      continue
-    }
-    const isFull = group.length >= limit
-    const joined = isFull ? undefined : promptOfNames([...group, name], tokenizer, options)
-    if (fits(joined)) {
-      group.push(name)
-      prompt = joined
-      continue
-    }
-    if (options.overflow === 'drop' && (!isFull || !fits(alone))) {
-      throw new SampleError(
-        'prompt_too_long',
-        `a prompt that ends with phrase ${name.phrase} has ${(joined ?? alone).ids.length} tokens; ` +
-          `a prompt takes ${budget + FRAME}`,
-      )
-    }
-    if (!fits(alone)) {
-      dropped.push(name.phrase)
-      continue
-    }
-    if (options.overflow === 'truncate' && !isFull) {
-      dropped.push(...names.slice(index).map(({ phrase }) => phrase))
-      break
-    }
-    if (prompt !== undefined) prompts.push(prompt)
-    group = [name]
-    prompt = alone
-  }
-  if (prompt !== undefined) prompts.push(prompt)
-  return { prompts, dropped }
-}
-
-/** Names with the separator between them; undefined when one has no token. */
-function promptOfNames(
-  names: readonly Name[],
-  tokenizer: Tokenizer,
-  { template, separator, trailingSeparator }: PromptOptions,
-): Prompt | undefined {
-  const [before = '', after = ''] = template.split('{}')
-  let text = ''
-  const spans = names.map((name, index) => {
-    if (index > 0) text += separator
-    const start = text.length + before.length
-    text += before + name.text + after
-    return { start, end: start + name.text.length }
-  })
-  if (trailingSeparator) text += separator
-  const encoding = tokenizer.encode(text)
-  const phrases = names.map(({ phrase }, index) => ({
-    phrase,
-    tokens: positiveTokens(text, encoding, [spans[index]!]),
-  }))
-  if (phrases.some(({ tokens }) => tokens.length === 0)) return undefined
-  return { text, ids: [tokenizer.clsId, ...encoding.ids, tokenizer.sepId], phrases }
 }
 
 /** GLIP's cleaning of class names: "(...)" goes, "_" becomes a space, two spaces become one. */

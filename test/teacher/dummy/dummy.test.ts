@@ -9,7 +9,10 @@ import { picture, promptOptions, teacherOptions, toyCopy, toySample } from '../t
 const SIZE = { width: 200, height: 100 }
 
 async function open(options: Parameters<typeof teacherOptions>[0] = {}, log = (_: string) => {}) {
-  return openTeacher(teacherOptions({ model: 'dummy', ...options }), promptOptions(), log)
+  return openTeacher(
+    { teacher: teacherOptions({ model: 'dummy', ...options }), prompt: promptOptions() },
+    log,
+  )
 }
 
 async function candidatesOf(

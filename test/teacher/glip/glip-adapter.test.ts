@@ -43,7 +43,7 @@ describe('the GLIP teacher', () => {
   let batching: Teacher
   beforeAll(async () => {
     const open = (options = {}) =>
-      openTeacher(teacherOptions(options), promptOptions(), () => undefined)
+      openTeacher({ teacher: teacherOptions(options), prompt: promptOptions() }, () => undefined)
     ;[teacher, batching] = await Promise.all([open(), open({ batchSize: 3, boxThreads: 2 })])
   })
   afterAll(async () => {
@@ -133,7 +133,10 @@ describe('the GLIP teacher whose model fails', () => {
       close: () => Promise.resolve(),
       ...threads,
     }
-    const settings = settingsOf(model.description, teacherOptions(), promptOptions())
+    const settings = settingsOf(model.description, {
+      teacher: teacherOptions(),
+      prompt: promptOptions(),
+    })
     const adapter = createGlipAdapter(model, settings, boxes)
     return new BatchedTeacher({ folder, runner, adapter, batchSize: 1 })
   }

@@ -86,9 +86,7 @@ describe('decodeBox', () => {
       const center = (size - 1) / 2
       const box = decodeBox(
         deltas.subarray(i, i + 4),
-        x1 + center,
-        y1 + center,
-        size,
+        { x: x1 + center, y: y1 + center, size },
         OPTIONS.boxWeights,
       )
       box.forEach((value, side) => {
@@ -147,14 +145,19 @@ describe('detect', () => {
     const resized = sizeOf('image_sizes_hw', image)
     const original = sizeOf('orig_sizes_hw', image)
 
-    const found = detect(outputsOf(recorded, image, tokens), padded, resized, options)
+    const found = detect({
+      outputs: outputsOf(recorded, image, tokens),
+      padded,
+      resized,
+      options,
+    })
 
     const scores = floats(recorded, `${name}/${image}/scores`)
     const labels = numbers(recorded, `${name}/${image}/labels`)
     const boxes = floats(recorded, `${name}/${image}/boxes_resized`)
     const mapped = floats(recorded, `${name}/${image}/boxes`)
     expect(found).toHaveLength(scores.length)
-    const edges = toImage(found, resized, original, [0, 1, 2, 3, 4])
+    const edges = toImage(found, { resized, original, phrases: [0, 1, 2, 3, 4] })
     const free = new Set(found.keys())
     for (let i = 0; i < scores.length; i++) {
       const match = [...free].find((j) => {
@@ -178,16 +181,19 @@ describe('detect', () => {
   it('refuses outputs of another size', () => {
     const outputs = outputsOf(recorded, 0, tokens)
 
-    expect(() => detect(outputs, { width: 480, height: 480 }, padded, OPTIONS)).toThrow(
-      /480x480 px has 4805 positions.* 4482 centerness/,
-    )
+    const wrong = { width: 480, height: 480 }
+    const request = { outputs, padded: wrong, resized: padded, options: OPTIONS }
+
+    expect(() => detect(request)).toThrow(/480x480 px has 4805 positions.* 4482 centerness/)
   })
 
   it.each(['phraseProb', 'boxReg', 'centerness'] as const)('refuses NaN in %s', (field) => {
     const outputs = outputsOf(recorded, 0, tokens)
     outputs[field].fill(NaN)
 
-    expect(() => detect(outputs, padded, padded, OPTIONS)).toThrow(/not a number/)
+    const request = { outputs, padded, resized: padded, options: OPTIONS }
+
+    expect(() => detect(request)).toThrow(/not a number/)
   })
 })
 

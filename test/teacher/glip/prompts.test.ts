@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CharSpan } from '../../../src/core/types.ts'
 import type { PromptPlan } from '../../../src/teacher/adapter.ts'
-import { buildPrompts, type Prompt } from '../../../src/teacher/glip/prompts.ts'
-import { createTokenizer, parseVocab } from '../../../src/teacher/glip/tokenizer.ts'
+import { Prompter, type Prompt } from '../../../src/teacher/glip/prompts.ts'
+import { createTokenizer, parseVocab } from '../../../src/teacher/bert-tokenizer.ts'
 import { promptOptionsSchema, type PromptOptions } from '../../../src/teacher/options.ts'
 
 const FIXTURES = new URL('../../fixtures/teacher/', import.meta.url)
@@ -21,7 +21,7 @@ function build(caption: string, spans: readonly CharSpan[], setup: Setup = {}): 
     ...promptOptionsSchema.parse(setup.options ?? {}),
     maxTokens: setup.maxTokens ?? 256,
   }
-  return buildPrompts(caption, spans, tokenizer, options)
+  return new Prompter(tokenizer, options).promptsOf({ caption, phrases: spans })
 }
 
 /** Spans of the words, each found after the one before. */
@@ -38,7 +38,7 @@ const texts = (plan: PromptPlan<Prompt>) => plan.prompts.map(({ text }) => text)
 const placed = (plan: PromptPlan<Prompt>) =>
   plan.prompts.map(({ phrases }) => phrases.map(({ phrase }) => phrase))
 
-describe('buildPrompts: caption', () => {
+describe('Prompter: caption', () => {
   it('asks a short caption as it is', () => {
     const caption = 'A red hat, a blue hat'
 
@@ -148,7 +148,7 @@ describe('buildPrompts: caption', () => {
   })
 })
 
-describe('buildPrompts: joined and separate', () => {
+describe('Prompter: joined and separate', () => {
   interface Recorded {
     readonly labels: readonly string[]
     readonly eval_caption: string

@@ -4,6 +4,7 @@
 
 /** What the text became; without [CLS] and [SEP]. All arrays have one entry per token. */
 export interface Encoding {
+  readonly text: string
   readonly ids: readonly number[]
   /** First UTF-16 unit of the text that the token came from. */
   readonly starts: readonly number[]
@@ -49,15 +50,32 @@ export function createTokenizer(vocab: readonly string[], lowerCase = true): Tok
   const longest = vocab.reduce((length, token) => Math.max(length, token.length), 0)
   const cache = new Map<string, readonly Piece[]>()
 
-  function piecesOf(word: Word): readonly Piece[] {
-    const cached = cache.get(word.text)
+  /** Greedy from the left; one [UNK] for the whole word if any rest has no match. */
+  function longestMatches(word: string): readonly Piece[] {
+    const pieces: Piece[] = []
+    let from = 0
+    while (from < word.length) {
+      const prefix = from === 0 ? '' : '##'
+      let to = Math.min(word.length, from + longest)
+      let id: number | undefined
+      for (; to > from; to--) {
+        id = idOf.get(prefix + word.slice(from, to))
+        if (id !== undefined) break
+      }
+      if (id === undefined) return [{ id: unknown, from: 0, to: word.length }]
+      pieces.push({ id, from, to })
+      from = to
+    }
+    return pieces
+  }
+
+  function piecesOf({ text, starts }: Word): readonly Piece[] {
+    const cached = cache.get(text)
     if (cached !== undefined) return cached
-    const pieces =
-      word.starts.length > MAX_WORD
-        ? [{ id: unknown, from: 0, to: word.text.length }]
-        : longestMatches(word.text, idOf, longest, unknown)
+    const isTooLong = starts.length > MAX_WORD
+    const pieces = isTooLong ? [{ id: unknown, from: 0, to: text.length }] : longestMatches(text)
     if (cache.size >= MAX_CACHED_WORDS) cache.clear()
-    cache.set(word.text, pieces)
+    cache.set(text, pieces)
     return pieces
   }
 
@@ -78,20 +96,20 @@ export function createTokenizer(vocab: readonly string[], lowerCase = true): Tok
         ends.push(end)
         words.push(count)
       }
-      for (const segment of splitSpecial(text, special)) {
-        if (segment.token !== undefined) {
-          push(idOf.get(segment.token)!, segment.start, segment.end)
+      for (const { start, end, token } of splitSpecial(text, special)) {
+        if (token !== undefined) {
+          push(idOf.get(token)!, start, end)
           count++
           continue
         }
-        for (const word of splitWords(text, segment.start, segment.end, lowerCase)) {
-          for (const piece of piecesOf(word)) {
-            push(piece.id, word.startAt[piece.from]!, word.endAt[piece.to - 1]!)
+        for (const word of splitWords(text.slice(start, end), lowerCase)) {
+          for (const { id, from, to } of piecesOf(word)) {
+            push(id, start + word.startAt[from]!, start + word.endAt[to - 1]!)
           }
           count++
         }
       }
-      return { ids, starts, ends, words }
+      return { text, ids, starts, ends, words }
     },
   }
 }
@@ -101,30 +119,6 @@ interface Piece {
   readonly id: number
   readonly from: number
   readonly to: number
-}
-
-/** Greedy from the left; one [UNK] for the whole word if any rest has no match. */
-function longestMatches(
-  word: string,
-  idOf: ReadonlyMap<string, number>,
-  longest: number,
-  unknown: number,
-): readonly Piece[] {
-  const pieces: Piece[] = []
-  let from = 0
-  while (from < word.length) {
-    const prefix = from === 0 ? '' : '##'
-    let to = Math.min(word.length, from + longest)
-    let id: number | undefined
-    for (; to > from; to--) {
-      id = idOf.get(prefix + word.slice(from, to))
-      if (id !== undefined) break
-    }
-    if (id === undefined) return [{ id: unknown, from: 0, to: word.length }]
-    pieces.push({ id, from, to })
-    from = to
-  }
-  return pieces
 }
 
 interface Segment {
@@ -159,7 +153,7 @@ interface Word {
   readonly endAt: number[]
 }
 
-function splitWords(text: string, start: number, end: number, lowerCase: boolean): Word[] {
+function splitWords(text: string, lowerCase: boolean): Word[] {
   const words: Word[] = []
   let word: Word | undefined
   const append = (normal: string, from: number, to: number) => {
@@ -174,29 +168,23 @@ function splitWords(text: string, start: number, end: number, lowerCase: boolean
       word.endAt.push(to)
     }
   }
-  for (let at = start; at < end;) {
+  for (let at = 0; at < text.length;) {
     const code = text.codePointAt(at)!
     const next = at + (code > 0xffff ? 2 : 1)
     const kind = kindOf(code)
-    if (kind === 'space') {
-      word = undefined
+    if (kind !== 'dropped' && kind !== 'other') word = undefined
+    if (kind === 'punctuation') {
+      for (const normal of normalise(code, lowerCase)) append(normal, at, next)
     } else if (kind === 'ideograph' || kind === 'other') {
-      if (kind === 'ideograph') word = undefined
       for (const normal of normalise(code, lowerCase)) {
         const part = kindOf(normal.codePointAt(0)!)
-        if (part === 'space') word = undefined
-        else if (part === 'punctuation') {
-          word = undefined
-          append(normal, at, next)
-          word = undefined
-        } else append(normal, at, next)
+        const isApart = part === 'space' || part === 'punctuation'
+        if (isApart) word = undefined
+        if (part !== 'space') append(normal, at, next)
+        if (isApart) word = undefined
       }
-      if (kind === 'ideograph') word = undefined
-    } else if (kind === 'punctuation') {
-      word = undefined
-      for (const normal of normalise(code, lowerCase)) append(normal, at, next)
-      word = undefined
     }
+    if (kind === 'punctuation' || kind === 'ideograph') word = undefined
     at = next
   }
   return words
@@ -231,8 +219,7 @@ function kindOf(code: number): Kind {
 }
 
 function slowKindOf(code: number): Kind {
-  const isTabOrBreak = code === 9 || code === 10 || code === 13
-  if (isTabOrBreak) return 'space'
+  if (code === 9 || code === 10 || code === 13) return 'space'
   const text = String.fromCodePoint(code)
   if (code === 0 || code === 0xfffd || DROPPED.test(text)) return 'dropped'
   if (SPACE.test(text)) return 'space'

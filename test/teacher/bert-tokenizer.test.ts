@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import fc from 'fast-check'
-import { createTokenizer, parseVocab } from '../../../src/teacher/glip/tokenizer.ts'
-import { codePointIndex } from '../../../src/core/span.ts'
+import { createTokenizer, parseVocab } from '../../src/teacher/bert-tokenizer.ts'
+import { codePointIndex } from '../../src/core/span.ts'
 
-const FIXTURES = new URL('../../fixtures/teacher/', import.meta.url)
+const FIXTURES = new URL('../fixtures/teacher/', import.meta.url)
 const VOCAB = parseVocab(readFileSync(new URL('vocab.txt', FIXTURES), 'utf8'))
 
 interface Recorded {
