@@ -198,6 +198,25 @@ describe('benchTeacher', () => {
     expect(streamed).toEqual(['a', 'b', 'a', 'b', 'a', 'b', 'a'])
   })
 
+  it('lets graph and teacher begin in turns', async () => {
+    const fed = vi.spyOn(adapter, 'feedsOf')
+    // The graph runs what was streamed first: g; the stages are s.
+    let letter = 'g'
+    async function* stream(some: readonly string[]) {
+      for (const _ of some) yield sampleOf(letter)
+      letter = 't'
+    }
+    const decode = async () => ({ caption: 's', phrases: [], decoded: DECODED })
+
+    await bench({ stream, decode })
+
+    const order = fed.mock.calls.map(([[row]]) => row!.prompt).join('')
+    expect(order.match(/(.)\1*/g)!.map((same) => `${same.length / 24}${same[0]}`)).toEqual([
+      ...['1t', '1s'], // for the warmth, and the stages
+      ...['1g', '2t', '2g', '1t'], // gt, tg, gt
+    ])
+  })
+
   it('ends with the error of a sample that is refused', async () => {
     const images = [...Array.from({ length: 23 }, () => 'a'), '!']
     // Its batches were prepared from others.
