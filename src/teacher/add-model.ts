@@ -53,7 +53,7 @@ export async function addModel(
     await readModelFolder(copy)
     await rename(copy, path)
   } catch (error) {
-    if (['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+    if (['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
       throw new ConfigError(`${path} is there already; give another name with --id`)
     }
     throw error

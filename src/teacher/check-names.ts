@@ -21,7 +21,7 @@ export function checkNames(
   ] as const
   for (const [side, wanted, tensors] of sides) {
     const found = tensors.map(({ name }) => name)
-    if (wanted.length !== found.length || wanted.some((name) => !found.includes(name))) {
+    if (wanted.length !== found.length || found.some((name) => !wanted.includes(name))) {
       throw new InputError(
         `${file} has the ${side} ${found.join(', ')}; teacher.json says ${wanted.join(', ')}`,
       )
