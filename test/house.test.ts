@@ -11,6 +11,15 @@ import { ROOT } from './helpers/groundmill.ts'
 const UNTESTED: Readonly<Record<string, string>> = {
   'main.ts': 'nothing but the process around cli.ts; the tests start it',
   'version.ts': 'a constant',
+  'store/run-store.ts':
+    'names and an interface; store/run-store-suite.ts is the test of what has it',
+  'system/priority.ts': 'settings of threads, whose effect is speed',
+  'system/v8.ts': 'settings of the process, whose effects are speed and memory',
+  'ingest/image/process.ts': 'runs in a process that processes.ts starts; its test asks it',
+  'ingest/source/formats/arrow-worker.ts': 'runs in a thread; arrow-thread.test.ts asks it',
+  'nlp/phrase-worker.ts': 'runs in a thread; extractor.test.ts asks it',
+  'teacher/onnx-worker.ts': 'runs in a thread; onnx-session.test.ts asks it',
+  'teacher/glip/box-worker.ts': 'runs in a thread that box-threads.ts starts',
   'nlp/words/': 'word lists; tag-rules.test.ts and gold.test.ts say what they do',
 }
 

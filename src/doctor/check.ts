@@ -31,7 +31,7 @@ export async function guard(
   } catch (error) {
     if (!(error instanceof DeadlineError))
       return { check, status: 'fail', detail: messageOf(error) }
-    const detail = `not done in ${limitMs / 1000} s`
+    const detail = `not done in ${error.ms / 1000} s`
     const advice = 'something that this reads does not answer'
     return { check, status: 'fail', detail, advice }
   }

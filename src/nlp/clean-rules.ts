@@ -12,7 +12,7 @@ export interface CleanRule {
   /** `alt-text` cleans by all rules, `markup` by its own alone. */
   readonly level: CleanLevel
   readonly reason: string
-  /** Global; every repetition is bounded, so that no caption takes more than linear time. */
+  /** Global; repetitions are bounded but for blanks between fixed words: no caption takes more than linear time. */
   readonly pattern: RegExp
   /** What a match becomes; undefined leaves it. */
   readonly replacement: string | ((match: RegExpExecArray) => string | undefined)

@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { applyCleanRule, createCleaner, toNfc } from '../../src/nlp/clean.ts'
-import { CLEAN_RULES } from '../../src/nlp/clean-rules.ts'
+import { createCleaner, toNfc } from '../../src/nlp/clean.ts'
 import { MappedText } from '../../src/nlp/mapped-text.ts'
 import { captionOptionsSchema } from '../../src/nlp/options.ts'
 
@@ -10,14 +9,6 @@ function clean(caption: string, options: object = {}) {
 }
 
 const cleaned = (caption: string, options: object = {}) => clean(caption, options).mapped.text
-
-describe('CLEAN_RULES', () => {
-  it.each(CLEAN_RULES)('$name: $reason', (rule) => {
-    const [before, after] = rule.example
-
-    expect(applyCleanRule(new MappedText(before), rule).text).toBe(after)
-  })
-})
 
 describe('createCleaner', () => {
   it.each([

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ODVG_DIALECTS, odvgDialect } from '../../src/core/dialects.ts'
-import { COCO_RULES } from '../../src/validate/coco-rules.ts'
+import { ODVG_DIALECTS } from '../../src/core/dialects.ts'
 import { odvgRules } from '../../src/validate/odvg-rules.ts'
 
 describe('odvgRules', () => {
@@ -37,22 +36,5 @@ describe('odvgRules', () => {
     for (const dialect of ['open-groundingdino', 'tao'] as const) {
       expect(odvgRules(dialect).bbox_nested.advice).toContain(`--dialect ${dialect}:`)
     }
-  })
-})
-
-describe('COCO_RULES', () => {
-  it('say for each kind what a reader does and what to do', () => {
-    for (const { loader, advice } of Object.values(COCO_RULES)) {
-      expect(loader).not.toBe('')
-      expect(advice).not.toBe('')
-    }
-  })
-})
-
-describe('odvgDialect', () => {
-  it('takes the dialects alone', () => {
-    expect(ODVG_DIALECTS.map(odvgDialect)).toEqual([...ODVG_DIALECTS])
-    expect(() => odvgDialect('mmdet3d')).toThrow(RangeError)
-    expect(() => odvgDialect(undefined)).toThrow(RangeError)
   })
 })

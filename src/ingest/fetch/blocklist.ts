@@ -17,6 +17,11 @@ function entriesOf(text: string) {
     .filter(({ entry }) => entry !== '' && !entry.startsWith('#'))
 }
 
+/** Without the dot that may end a name. */
+function undotted(host: string): string {
+  return host.replace(/\.(?=:|$)/, '')
+}
+
 /**
  * An entry is a host name, which stands for itself and all names below it, or the beginning of a URL
  * (http and https are the same). Both are compared as browsers write them.
@@ -30,24 +35,28 @@ export function parseUrlList(name: string, text: string) {
     const isUrl = /^https?:\/\//i.test(entry)
     const asUrl = isUrl ? entry : `http://${entry}/`
     const url = URL.canParse(asUrl) ? new URL(asUrl) : undefined
-    if (url === undefined || (!isUrl && url.href !== `http://${url.hostname}/`)) {
+    const host = undotted(url?.host ?? '')
+    // What no host is called, such as ".example.com" and "*.example.com", would match nothing, unnoticed.
+    const isNoName = /\*|^\.|\.(?:\.|$)/.test(host)
+    if (url === undefined || isNoName || (!isUrl && url.href !== `http://${url.hostname}/`)) {
       throw new ConfigError(
         `${name}, line ${line}: ${JSON.stringify(entry)} is neither a host name nor the beginning of a URL`,
       )
     }
     if (isUrl) {
-      const known = prefixes.get(url.host) ?? []
-      prefixes.set(url.host, [...known, url.pathname + url.search])
+      const known = prefixes.get(host) ?? []
+      prefixes.set(host, [...known, url.pathname + url.search])
     } else {
-      hosts.add(url.hostname)
+      hosts.add(host)
     }
   }
   return {
     name,
     has: (url: URL): boolean => {
       const path = url.pathname + url.search
-      if (prefixes.get(url.host)?.some((prefix) => path.startsWith(prefix)) === true) return true
-      for (let host = url.hostname.replace(/\.$/, ''); host !== '';) {
+      const known = prefixes.get(undotted(url.host))
+      if (known?.some((prefix) => path.startsWith(prefix)) === true) return true
+      for (let host = undotted(url.hostname); host !== '';) {
         if (hosts.has(host)) return true
         const dot = host.indexOf('.')
         host = dot < 0 ? '' : host.slice(dot + 1)
