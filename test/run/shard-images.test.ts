@@ -39,12 +39,15 @@ async function makeImages(over: Partial<ImageLoader> = {}) {
     async function* source() {
       yield* rows
     }
-    for await (const { row, read } of loadShardImages(source(), { ...shared, signal: never })) {
-      order.push(row.row)
-      fates[row.row] = Buffer.from(await read()).toString()
+    try {
+      for await (const { row, read } of loadShardImages(source(), { ...shared, signal: never })) {
+        order.push(row.row)
+        fates[row.row] = Buffer.from(await read()).toString()
+      }
+      return { fates, order }
+    } finally {
+      await journal.close()
     }
-    await journal.close()
-    return { fates, order }
   }
   return { load, world }
 }

@@ -28,12 +28,12 @@ describe('images.tar', () => {
 
     expect(digests[1]).toEqual(digests[0])
     const read = []
-    for await (const { key, format, bytes } of readImagesTar(
-      await openStoredFile(path.join(folder, 'a.tar')),
-    )) {
+    const stored = await openStoredFile(path.join(folder, 'a.tar'))
+    for await (const { key, format, bytes } of readImagesTar(stored)) {
       expect(format).toBe('png')
       read.push({ key, bytes })
     }
+    await stored.close()
     expect(read).toEqual(images)
   })
 
@@ -83,12 +83,13 @@ describe('images.tar', () => {
     await tar.close()
     await fs.truncate(file, 2000)
 
+    const stored = await openStoredFile(file)
     const read = async () => {
-      for await (const image of readImagesTar(await openStoredFile(file)))
-        expect(image.bytes.length).toBe(5000)
+      for await (const image of readImagesTar(stored)) expect(image.bytes.length).toBe(5000)
     }
 
     await expect(read()).rejects.toThrow(/images\.tar: /)
+    await stored.close()
   })
 })
 
