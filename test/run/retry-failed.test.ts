@@ -113,7 +113,7 @@ describe('groundmill retry-failed', () => {
     },
   )
 
-  it('killed half-way leaves the old version valid', async () => {
+  it('killed half-way leaves the old version valid', { tags: 'long' }, async () => {
     const { server, state, run } = await makeRun()
     const before = await counts(run)
     const names = await shardNames(run)

@@ -141,7 +141,7 @@ describe('processes for images', () => {
     expect(outcomes[1]).toMatchObject({ status: 'fulfilled' })
   })
 
-  it('have their time from when they are ready', async () => {
+  it('have their time from when they are ready', { tags: 'long' }, async () => {
     vi.stubEnv('SLOW_START', '3000')
 
     // The start alone takes longer than two images may.

@@ -9,7 +9,7 @@ import { createAppendedFile } from '../../../src/store/posix/appended-file.ts'
 import { temporaryFolder } from '../../helpers/temporary-folder.ts'
 
 describe('createAppendedFile', () => {
-  it('holds every piece where it said, in the order of the calls', async () => {
+  it('holds every piece where it said, in the order of the calls', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     let count = 0
     const pieceSizes = fc.array(fc.nat(400_000), { maxLength: 3 })

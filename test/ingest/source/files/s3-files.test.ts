@@ -78,7 +78,7 @@ describe('without the AWS SDK', () => {
 })
 
 // The store is a Python server: beside other work a test may take minutes.
-describe.skipIf(python === undefined)('objects in S3', { timeout: 300_000 }, () => {
+describe.skipIf(python === undefined)('objects in S3', { tags: 'long' }, () => {
   let store: S3Store
   beforeAll(async () => {
     store = await startS3(python!)
