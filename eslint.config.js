@@ -13,6 +13,7 @@ export default tseslint.config(
       'eslint.config.js',
       'bin', // plain JavaScript: it makes or runs the build
       'examples',
+      'test/**/*-worker.js', // they run the build, too
       '.dependency-cruiser.mjs',
       'scripts/ingest-client.mjs', // plain JavaScript: it runs the build
     ],

@@ -27,7 +27,11 @@ function poisoned(threads: number, timeoutMs = 300): PhraseExtractor {
   const config = { caption, phrases: phraseOptionsSchema.parse({ timeoutMs }) }
   open = createPhraseExtractor(config, {
     threads,
-    start: (options) => startThread({ path: './poisoned-worker', from: import.meta.url }, options),
+    start: (options) =>
+      startThread(
+        { path: './poisoned-worker', from: import.meta.url.replace(/ts$/, 'js') },
+        options,
+      ),
   })
   return open
 }

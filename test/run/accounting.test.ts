@@ -112,7 +112,7 @@ describe('accounting', () => {
     expect(rejects.every(({ key, row }) => Number(key.slice(-5)) === row % 7)).toBe(true)
   })
 
-  it('stores no image of a row that the teacher refuses', async () => {
+  it('stores no image of a row that the teacher refuses', { tags: 'long' }, async () => {
     const folder = await temporaryFolder()
     await fs.writeFile(path.join(folder, 'good.png'), await toyPicture(0))
     const long = `${GOOD}, ${'another red square and '.repeat(5)}a dot`

@@ -149,7 +149,7 @@ async function killAgainAndAgain(calm: Calm, run: string, { shards, kills }: Kil
 }
 
 describe('a run', () => {
-  it(`killed ${FEW_KILLS} times has the bytes of one that was not`, async () => {
+  it(`killed ${FEW_KILLS} times has the bytes of one that was not`, { tags: 'long' }, async () => {
     const run = path.join(await temporaryFolder(), 'run')
     await killAgainAndAgain(small, run, { shards: SMALL_SHARDS, kills: FEW_KILLS })
 

@@ -2,7 +2,7 @@
 
 import { startProcess, startThread, WorkerHandle } from '../../src/system/worker.ts'
 
-const MODULE = { path: './echo-worker', from: import.meta.url }
+const MODULE = { path: './echo-worker', from: import.meta.url.replace(/ts$/, 'js') }
 
 /** In a thread. */
 export function echoThread(name: string): WorkerHandle<string, string> {

@@ -451,7 +451,7 @@ describe('damaged tars', () => {
     )
   })
 
-  it('survives any corrupted header byte', async () => {
+  it('survives any corrupted header byte', { tags: 'long' }, async () => {
     for (let at = 4096; at < 4608; at += 7) {
       const bytes = Buffer.from(whole)
       bytes[at] = bytes[at]! ^ 0x31
@@ -509,22 +509,27 @@ describe('gzipped tars', () => {
     })
   })
 
-  it('ends with the same rows wherever shards begin, whichever byte is broken', async () => {
-    const packed = gzipSync(tar)
-    for (let n = 0; n < 12; n++) {
-      const broken = Buffer.from(packed)
-      const at = Math.floor(((n * 0.618) % 1) * packed.length)
-      broken[at] = broken[at]! ^ 0xff
-      const file = await fileOf(broken, 'a.tar.gz')
+  it(
+    'ends with the same rows wherever shards begin, whichever byte is broken',
+    { tags: 'long' },
+    async () => {
+      const packed = gzipSync(tar)
+      for (let n = 0; n < 12; n++) {
+        const broken = Buffer.from(packed)
+        const at = Math.floor(((n * 0.618) % 1) * packed.length)
+        broken[at] = broken[at]! ^ 0xff
+        const file = await fileOf(broken, 'a.tar.gz')
 
-      const items = await readSource({ files: file, columns: { caption: 'txt' } }, [1000, 7]).catch(
-        (error: unknown) => String(error),
-      )
+        const items = await readSource(
+          { files: file, columns: { caption: 'txt' } },
+          [1000, 7],
+        ).catch((error: unknown) => String(error))
 
-      if (typeof items === 'string') expect(items, `byte ${at}`).toMatch(/^InputError: .*gzip: /)
-      else expect(codesOf(items).at(-1), `byte ${at}`).toBe('source_damaged')
-    }
-  })
+        if (typeof items === 'string') expect(items, `byte ${at}`).toMatch(/^InputError: .*gzip: /)
+        else expect(codesOf(items).at(-1), `byte ${at}`).toBe('source_damaged')
+      }
+    },
+  )
 
   it('notices a tar that is cut before it was packed', async () => {
     const cut = await readPacked(gzipSync(tar.subarray(0, 512 * 100)))

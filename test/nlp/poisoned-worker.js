@@ -1,10 +1,8 @@
 // Answers as phrase-worker.ts does; hangs, dies or fails at the captions HANG, DIE and BUG.
 
-import type { PhraseRequest } from '../../src/nlp/extractor.ts'
-import type { PhraseResult } from '../../src/nlp/find-phrases.ts'
-import { serve } from '../../src/system/serve.ts'
+import { serve } from '../../dist/system/serve.js'
 
-serve<PhraseRequest, readonly PhraseResult[]>(({ inputs, progress }) => {
+serve(({ inputs, progress }) => {
   const at = new Int32Array(progress)
   const reply = inputs.map(({ caption }, index) => {
     Atomics.store(at, 0, index)

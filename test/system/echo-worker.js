@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isMainThread, workerData } from 'node:worker_threads'
-import { serve } from '../../src/system/serve.ts'
+import { serve } from '../../dist/system/serve.js'
 
-interface Data {
-  readonly name: string
-  readonly startMs?: number
-}
-const data = (isMainThread ? JSON.parse(process.argv[2]!) : workerData) as Data
+// Plain JavaScript around the build, which starts in a fifth of the time.
+const data = isMainThread ? JSON.parse(process.argv[2]) : workerData
 
 await sleep(data.startMs ?? 0)
-serve<string, string>(
+serve(
   async (request) => {
     if (request === 'die') process.exit(3)
     if (request === 'complain') {
