@@ -4,7 +4,6 @@
 export interface Cache<T> {
   /** The value under the key, made once however many ask; the longest unused leaves. */
   get(key: string, make: () => Promise<T>): Promise<T>
-  clear(): void
 }
 
 /** How long values are kept, in milliseconds from when they are there. */
@@ -44,6 +43,5 @@ export function createCache<T>(size: number, times: CacheTimes<T> = {}): Cache<T
       }
       return entry.value
     },
-    clear: () => entries.clear(),
   }
 }

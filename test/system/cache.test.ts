@@ -26,14 +26,6 @@ describe('createCache', () => {
 
     expect(await cache.get('a', async () => 'yes')).toBe('yes')
   })
-  it('forgets all when it is cleared', async () => {
-    const cache = createCache<string>(2)
-    await cache.get('a', async () => 'old')
-
-    cache.clear()
-
-    expect(await cache.get('a', async () => 'new')).toBe('new')
-  })
   it('makes a value anew when its time is over, and a failure when its own is', async () => {
     let now = 0
     const make = vi.fn(async (ms: number) => ms)
